@@ -1,0 +1,40 @@
+"""The ``affect`` command line.
+
+Each module beside this one holds the commands of one area and exposes them as ``app``. Their
+imports are light; what is heavy is imported by a command when it runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import typer
+from rich.console import Console
+
+from affect_pipeline.errors import AffectError
+
+GROUPS: dict[str, str] = {}
+"""Command groups: name on the command line -> module that holds its ``app``."""
+
+TOP_LEVEL: tuple[str, ...] = ()
+"""Modules whose commands stand directly under ``affect``."""
+
+
+def build() -> typer.Typer:
+    """Return the whole command line as one Typer application."""
+    root = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
+    for name, module in GROUPS.items():
+        root.add_typer(importlib.import_module(module).app, name=name)
+    for module in TOP_LEVEL:
+        root.registered_commands += importlib.import_module(module).app.registered_commands
+    return root
+
+
+def main() -> None:
+    """Run the command line; errors of ours are printed without a traceback and exit with status 1."""
+    try:
+        build()()
+    except AffectError as error:
+        Console(stderr=True).print(f"[bold red]{type(error).__name__}[/]: {error}", highlight=False)
+        sys.exit(1)

@@ -1,0 +1,1 @@
+"""From landing zone to collected recording: delivery, sidecar, identity, decoding."""

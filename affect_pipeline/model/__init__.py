@@ -1,0 +1,1 @@
+"""The affect model: encoder, scorer, registry, training and evaluation."""

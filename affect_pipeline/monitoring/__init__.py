@@ -1,0 +1,1 @@
+"""Each patient against their own past: day values, baselines, control charts, alerts."""

@@ -1,0 +1,1 @@
+"""Which recordings can be trusted: the Great Expectations suite, verdicts, quarantine."""

@@ -1,0 +1,156 @@
+"""All settings of the pipeline, in one typed object.
+
+Each field is read from the environment variable ``AFFECT_<NAME>`` (``AFFECT_HOME``,
+``AFFECT_WAREHOUSE_URL``, ...). Secrets may also be given as files: see `pseudonym_secret_file`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from affect_pipeline.errors import SettingsError
+
+SECRET_BYTES = 32
+
+
+class Settings(BaseSettings):
+    """Settings of one installation; immutable once read."""
+
+    model_config = SettingsConfigDict(env_prefix="AFFECT_", frozen=True, extra="ignore")
+
+    home: Path = Field(
+        default=Path(".affect"),
+        description="Folder that holds all local state: embedded PostgreSQL, audio, work files, secrets, logs.",
+    )
+    landing_url: str = Field(
+        default="",
+        description="Landing zone of new journals, any fsspec URL (folder, s3://...). Empty: <home>/landing.",
+    )
+    warehouse_url: str = Field(
+        default="",
+        description="PostgreSQL URL of the warehouse (postgresql://user:password@host/db). Empty: the embedded server.",
+    )
+    mlflow_uri: str = Field(
+        default="",
+        description="MLflow tracking and registry URI. Empty: database `mlflow` on the embedded server.",
+    )
+    model_name: str = Field(default="affect-wav2vec2", description="Name of the registered model in MLflow.")
+    model_alias: str = Field(default="champion", description="Registry alias that nightly scoring loads.")
+    pseudonym_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret of the patient pseudonyms (HMAC-SHA256). Unset: read from the secret file.",
+    )
+    pseudonym_secret_file: Path | None = Field(
+        default=None,
+        description="File that holds the secret of the pseudonyms. Unset: <home>/secrets/pseudonym.key, made on first use.",
+    )
+    max_journal_bytes: int = Field(
+        default=100_000_000, gt=0, description="Largest audio file that is taken in, in bytes."
+    )
+    max_journal_s: float = Field(default=900.0, gt=0, description="Longest recording that is analysed, in seconds.")
+    max_failed_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Share of a night's journals that may fail quality checks before the run stops loudly.",
+    )
+    min_journals_for_gate: int = Field(
+        default=8, ge=1, description="Nights with fewer journals than this are never stopped by the quality gate."
+    )
+    journals_per_shard: int = Field(default=200, ge=1, description="Journals that one mapped task handles, about.")
+    max_shards: int = Field(default=64, ge=1, le=1024, description="Largest number of shards a run is cut into.")
+    baseline_days: int = Field(default=28, ge=7, description="Length of a personal baseline, in days.")
+    baseline_min_days: int = Field(default=14, ge=5, description="Day values a baseline needs before charts judge.")
+    false_alarms_per_patient_90d: float = Field(
+        default=0.10, gt=0, lt=1, description="Share of unchanged patients who get a false alarm within 90 days."
+    )
+    notify_urls: str = Field(
+        default="", description="Apprise URLs that are told of new alerts, comma-separated. Empty: nobody."
+    )
+    nightly_deadline_minutes: int = Field(
+        default=240, ge=1, description="Minutes after which a night that is still running raises a deadline alert."
+    )
+    threads: int = Field(default=0, ge=0, description="Compute threads of one task; 0 means all cores.")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @property
+    def landing(self) -> str:
+        """Landing zone URL, with the default filled in."""
+        return self.landing_url or str(self.home / "landing")
+
+    @property
+    def postgres_dir(self) -> Path:
+        """Data directory of the embedded PostgreSQL server."""
+        return self.home / "postgres"
+
+    @property
+    def raw_dir(self) -> Path:
+        """Collected recordings, named by the SHA-256 of their content."""
+        return self.home / "raw"
+
+    @property
+    def work_dir(self) -> Path:
+        """Files that the stages of a run hand to one another."""
+        return self.home / "work"
+
+    @property
+    def docs_dir(self) -> Path:
+        """Great Expectations Data Docs."""
+        return self.home / "data-docs"
+
+    def pseudonym_key(self) -> bytes:
+        """Return the secret of the pseudonyms, making the secret file on first use.
+
+        Returns
+        -------
+        bytes
+            At least 16 bytes.
+
+        Raises
+        ------
+        SettingsError
+            If the secret is shorter than 16 characters.
+        """
+        if self.pseudonym_secret is not None:
+            return _checked(self.pseudonym_secret.get_secret_value(), "AFFECT_PSEUDONYM_SECRET")
+        path = self.pseudonym_secret_file or self.home / "secrets" / "pseudonym.key"
+        if not path.exists():
+            if self.pseudonym_secret_file is not None:
+                raise SettingsError(f"AFFECT_PSEUDONYM_SECRET_FILE names {path}, which does not exist")
+            _write_new_secret(path)
+        return _checked(path.read_text().strip(), "AFFECT_PSEUDONYM_SECRET_FILE")
+
+
+def _checked(secret: str, setting: str) -> bytes:
+    if len(secret) < 16:
+        raise SettingsError(f"{setting} holds {len(secret)} characters; a secret needs at least 16")
+    return secret.encode()
+
+
+def _write_new_secret(path: Path) -> None:
+    """Write a random secret, atomically: of two processes at once, both end with the same one."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    temporary.touch(mode=0o600)
+    temporary.write_text(secrets.token_hex(SECRET_BYTES))
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        pass  # another process was first; its secret is the one that counts
+    finally:
+        temporary.unlink()
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the settings of this process, read from the environment once."""
+    return Settings()

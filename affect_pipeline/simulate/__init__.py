@@ -1,0 +1,1 @@
+"""Demo cohorts of voice journals with known onsets."""

@@ -1,0 +1,1 @@
+"""The local stack: Airflow, PostgreSQL and MLflow on one machine; doctor and demo."""

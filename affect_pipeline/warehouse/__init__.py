@@ -1,0 +1,1 @@
+"""The PostgreSQL warehouse: server, migrations, bulk load, queries, content hash."""
