@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     )
     pseudonym_secret_file: Path | None = Field(
         default=None,
-        description="File that holds the secret of the pseudonyms. Unset: <home>/secrets/pseudonym.key, made on first use.",
+        description="File with the secret of the pseudonyms. Unset: <home>/secrets/pseudonym.key, made on first use.",
     )
     max_journal_bytes: int = Field(
         default=100_000_000, gt=0, description="Largest audio file that is taken in, in bytes."
