@@ -1,0 +1,187 @@
+"""Numbers in plain words, the same everywhere a person reads them.
+
+Nothing here judges a person: it says what was measured, how sure that is, and what to do next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+DISCLAIMER = (
+    "This is not a diagnosis. The estimate is a proxy for low mood that was learned from acted "
+    "speech; it has not been validated on patients. It can support a conversation, never replace one. "
+    "If somebody may be in danger, follow your emergency procedure."
+)
+SHORT_DISCLAIMER = "Signals from voice, learned from acted speech. Not a diagnosis."
+
+
+@dataclass(frozen=True)
+class Channel:
+    """How one channel is called and counted.
+
+    Parameters
+    ----------
+    label : str
+        Its name in plain words.
+    unit : str
+        Its unit, as it is written after a number.
+    rising, falling : str
+        What a rise and a fall mean.
+    digits : int
+        Decimal places that are worth showing.
+    """
+
+    label: str
+    unit: str
+    rising: str
+    falling: str
+    digits: int = 2
+
+
+CHANNELS: Mapping[str, Channel] = {
+    "combined": Channel("All channels together", "", "unlike their usual self", "closer to their usual self", 1),
+    "depression": Channel("Low-mood signal", "", "sounds lower in mood", "sounds lighter in mood"),
+    "valence": Channel("Pleasantness of the voice", "", "sounds more positive", "sounds less positive"),
+    "arousal": Channel("Energy of the voice", "", "sounds more activated", "sounds more subdued"),
+    "pitch_variability": Channel("Pitch variability", "semitones", "more lively melody", "flatter melody"),
+    "speech_rate": Channel("Speech rate", "syllables a second", "speaks faster", "speaks slower"),
+    "pause_rate": Channel("Pauses", "a minute", "pauses more", "pauses less"),
+    "energy_variability": Channel("Loudness variability", "dB", "more varied loudness", "more even loudness"),
+    "adherence": Channel("Journals recorded", "a day", "records more often", "records less often"),
+}
+
+BIOMARKERS: Mapping[str, tuple[str, str, int]] = {
+    "f0_median_hz": ("median pitch", "Hz", 0),
+    "f0_range_st": ("pitch range", "semitones", 1),
+    "f0_sd_st": ("pitch variability", "semitones", 1),
+    "voiced_ratio": ("voiced part of the speech", "%", 0),
+    "speech_rate_hz": ("speech rate", "syllables a second", 1),
+    "pause_rate_per_min": ("pauses", "a minute", 0),
+    "pause_mean_s": ("mean pause", "seconds", 1),
+    "energy_mean_db": ("mean energy", "dB", 0),
+    "energy_sd_db": ("loudness variability", "dB", 1),
+    "spectral_slope_db_per_octave": ("spectral slope", "dB an octave", 1),
+    "spectral_centroid_hz": ("spectral centre", "Hz", 0),
+    "spectral_flatness": ("noisiness of the spectrum (0 to 1)", "", 2),
+}
+
+REASONS: Mapping[str, str] = {
+    "empty_file": "the file is empty",
+    "too_large": "the file is too large",
+    "not_audio": "the file holds no audio",
+    "decode_failed": "the audio is damaged and cannot be read",
+    "truncated": "the recording breaks off",
+    "no_decoder": "this format needs ffmpeg, which is not installed",
+    "too_long": "the recording is too long",
+    "non_finite_samples": "the audio holds values that are not numbers",
+    "no_speech": "no speech was found",
+    "too_little_speech": "there is too little speech",
+    "sidecar_missing": "the note that belongs to the recording is missing",
+    "sidecar_malformed": "the note that belongs to the recording cannot be read",
+    "recorded_in_future": "the recording claims to be from the future",
+    "consent_missing": "consent is not recorded",
+    "consent_withdrawn": "consent was withdrawn",
+}
+
+BASELINE_STATES: Mapping[str, str] = {
+    "ready": "compared with their own baseline",
+    "active": "compared with their own baseline",
+    "stable": "compared with their own baseline",
+    "learning": "baseline still being learned",
+    "too_little_data": "too few journals to judge",
+    "stale": "no recent journals",
+}
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a number for reading, or a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def with_unit(value: float | None, unit: str, digits: int) -> str:
+    """Return a number with its unit.
+
+    Examples
+    --------
+    >>> with_unit(1.94, "semitones", 1)
+    '1.9 semitones'
+    >>> with_unit(0.5, "%", 0)
+    '50 %'
+    """
+    scaled = value * 100 if unit == "%" and value is not None else value
+    return f"{number(scaled, digits)} {unit}".strip()
+
+
+def biomarkers_in_words(values: Mapping[str, float | None]) -> list[str]:
+    """Return each biomarker that could be measured as a short phrase.
+
+    Examples
+    --------
+    >>> biomarkers_in_words({"f0_sd_st": 1.93, "pause_mean_s": float("nan")})
+    ['pitch variability 1.9 semitones']
+    """
+    phrases = []
+    for name, (label, unit, digits) in BIOMARKERS.items():
+        value = values.get(name)
+        if value is not None and math.isfinite(value):
+            phrases.append(f"{label} {with_unit(value, unit, digits)}")
+    return phrases
+
+
+def reason_in_words(reason: str) -> str:
+    """Return a machine-readable reason as words; an unknown one is still readable."""
+    return REASONS.get(reason, reason.replace("_", " "))
+
+
+def channel(name: str) -> Channel:
+    """Return how a channel is called; an unknown one is called by its name."""
+    return CHANNELS.get(name, Channel(name.replace("_", " "), "", "rising", "falling"))
+
+
+def days_ago(day: date, today: date) -> str:
+    """Return how long ago a day was, in words.
+
+    Examples
+    --------
+    >>> days_ago(date(2026, 1, 4), date(2026, 1, 5))
+    'yesterday'
+    """
+    n_days = (today - day).days
+    if n_days == 0:
+        return "today"
+    if n_days == 1:
+        return "yesterday"
+    if 1 < n_days < 60:
+        return f"{n_days} days ago"
+    return f"on {long_day(day)}"
+
+
+def long_day(day: date | None) -> str:
+    """Return a date for reading, in an order that no country misreads."""
+    return "–" if day is None else f"{day.day} {day:%b %Y}"
+
+
+def local_time(moment: datetime | None, time_zone: str | None) -> str:
+    """Return a time as the patient's clock showed it, naming the zone.
+
+    Parameters
+    ----------
+    moment : datetime or None
+        The moment, with its offset.
+    time_zone : str or None
+        The patient's IANA time zone; UTC where it is unknown.
+    """
+    if moment is None:
+        return "–"
+    try:
+        zone = ZoneInfo(time_zone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        zone = ZoneInfo("UTC")
+    local = moment.astimezone(zone)
+    return f"{long_day(local.date())}, {local:%H:%M} ({zone.key})"

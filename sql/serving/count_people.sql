@@ -1,0 +1,2 @@
+-- How many people have access.
+SELECT count(*) AS n_people FROM affect.people WHERE active;
