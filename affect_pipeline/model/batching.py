@@ -19,7 +19,7 @@ OVERLAP_S = 0.5
 """Least overlap of neighbouring windows: a syllable or two, so that no sound is cut for both."""
 
 BUCKET_STEP_S = 1.0
-"""Windows are padded to whole multiples of this."""
+"""A window is this many seconds shorter than the longest, or a multiple of this, or as long."""
 
 INT16_SCALE = 1.0 / 32768.0
 
@@ -48,17 +48,18 @@ class Window:
 def plan_windows(n_samples: int, window: int, overlap: int, step: int) -> tuple[Window, ...]:
     """Cut a journal into the fewest windows that cover it.
 
-    A journal that fits one window is padded to the next multiple of `step`. A longer one is cut
-    into equal windows with nothing padded, evenly spaced, of the shortest length that covers it
-    with at least `overlap` between neighbours: a journal just over one window becomes two of half
-    the length, not two that hear nearly the same.
+    The allowed lengths are `window`, ``window - step``, ``window - 2 * step``, and so on. A journal
+    that fits one window is padded to the next of them. A longer one is cut into equal windows with
+    nothing padded, evenly spaced, of the shortest length that covers it with at least `overlap`
+    between neighbours: a journal just over one window becomes two of half the length, not two that
+    hear nearly the same.
 
     Parameters
     ----------
     n_samples : int
         Length of the journal, in samples; at least 1.
     window : int
-        Longest window, a multiple of `step`.
+        Longest window.
     overlap : int
         Least overlap of neighbouring windows, less than `window`.
     step : int
@@ -76,12 +77,12 @@ def plan_windows(n_samples: int, window: int, overlap: int, step: int) -> tuple[
     """
     if n_samples < 1:
         raise ValueError("a journal without samples cannot be scored")
-    if window % step or not 0 <= overlap < window:
-        raise ValueError(f"window {window} must be a multiple of step {step} and longer than overlap {overlap}")
+    if not 0 <= overlap < window:
+        raise ValueError(f"an overlap of {overlap} samples does not fit windows of {window}")
     if n_samples <= window:
-        return (Window(0, n_samples, _up(n_samples, step), float(n_samples)),)
+        return (Window(0, n_samples, _fit(n_samples, window, step), float(n_samples)),)
     count = math.ceil((n_samples - overlap) / (window - overlap))
-    length = _up(math.ceil((n_samples + (count - 1) * overlap) / count), step)
+    length = _fit(math.ceil((n_samples + (count - 1) * overlap) / count), window, step)
     last = n_samples - length
     starts = [index * last // (count - 1) for index in range(count)]
     return tuple(
@@ -90,8 +91,8 @@ def plan_windows(n_samples: int, window: int, overlap: int, step: int) -> tuple[
     )
 
 
-def _up(value: int, step: int) -> int:
-    return -(-value // step) * step
+def _fit(value: int, window: int, step: int) -> int:
+    return window - (window - value) // step * step
 
 
 def _shares(starts: Sequence[int], length: int) -> list[float]:
