@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -120,5 +118,5 @@ def normalise(audio: Samples) -> Samples:
 
 def to_int16(audio: Samples) -> npt.NDArray[np.int16]:
     """Return audio in [-1, 1] as 16-bit integers, as prepared shards hold it."""
-    scaled: npt.NDArray[Any] = np.rint(audio * 32767.0)
-    return np.clip(scaled, -32768, 32767).astype(np.int16)
+    scaled = np.rint(audio * 32767.0)
+    return np.asarray(np.clip(scaled, -32768, 32767), np.int16)

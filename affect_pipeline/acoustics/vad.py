@@ -81,7 +81,8 @@ def speech_probabilities(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.flo
         inputs = {"input": frames[first : first + FRAMES_PER_CALL], "h": hidden, "c": cell}
         values, hidden, cell = _session().run(["speech_probs", "hn", "cn"], inputs)
         parts.append(values.reshape(-1))
-    return np.concatenate(parts)
+    joined: npt.NDArray[np.float32] = np.concatenate(parts)
+    return joined
 
 
 def segments_from_probabilities(probabilities: npt.NDArray[np.float32], n_samples: int) -> Segments:
@@ -122,7 +123,7 @@ def runs(mask: npt.NDArray[np.bool_]) -> Segments:
 def speech_mask(segments: Segments, n_samples: int) -> npt.NDArray[np.bool_]:
     """Return a mask over samples that is True inside the segments, shape (n_samples,)."""
     steps = np.zeros(n_samples + 1, np.int8)
-    steps[segments[:, 0]] += 1
+    np.add.at(steps, segments[:, 0], 1)
     np.subtract.at(steps, segments[:, 1], 1)
     return np.cumsum(steps[:-1], dtype=np.int8).astype(bool)
 
@@ -132,7 +133,7 @@ def _levelled(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return samples
     centred = samples - samples.mean(dtype=np.float64).astype(np.float32)
     peak = float(np.abs(centred).max())
-    return centred * np.float32(WORKING_PEAK / peak) if peak > 0 else centred
+    return np.asarray(centred * np.float32(WORKING_PEAK / peak), np.float32) if peak > 0 else centred
 
 
 def _frames(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
