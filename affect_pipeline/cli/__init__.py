@@ -17,7 +17,7 @@ from affect_pipeline.errors import AffectError
 GROUPS: dict[str, str] = {}
 """Command groups: name on the command line -> module that holds its ``app``."""
 
-TOP_LEVEL: tuple[str, ...] = ()
+TOP_LEVEL: tuple[str, ...] = ("affect_pipeline.cli.stack", "affect_pipeline.cli.simulate")
 """Modules whose commands stand directly under ``affect``."""
 
 

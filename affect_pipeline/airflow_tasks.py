@@ -1,0 +1,183 @@
+"""The stages of a run as Airflow tasks, shared by the DAG files.
+
+Imported whenever Airflow parses a DAG file: a stage, and all that it needs, is imported by its task.
+Between tasks go counts and names, never data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import (  # type: ignore[attr-defined]  # its stub leaves out the deadline classes
+    Asset,
+    AsyncCallback,
+    BaseNotifier,
+    Context,
+    DeadlineAlert,
+    DeadlineReference,
+    ExceptionRetryPolicy,
+    RetryAction,
+    RetryRule,
+    get_current_context,
+    task,
+)
+
+from affect_pipeline.nights import Nights
+from affect_pipeline.notify import Message, Nobody, Notifier, notifier_of
+from affect_pipeline.orchestration import HOPELESS_ERRORS, night_of_run, nights_of_backfill, table_uri
+from affect_pipeline.settings import get_settings
+
+OWNER = "affect"
+
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": OWNER,
+    "retries": 2,
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": True,
+    "retry_policy": ExceptionRetryPolicy(rules=[RetryRule(exception=list(HOPELESS_ERRORS), action=RetryAction.FAIL)]),
+    "execution_timeout": timedelta(hours=12),
+}
+"""Arguments of every task: tried three times, save for errors that trying again cannot mend."""
+
+
+def nightly_deadline() -> DeadlineAlert:
+    """Return the deadline of the nightly DAG, as the settings say."""
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(minutes=get_settings().nightly_deadline_minutes),
+        callback=AsyncCallback("affect_pipeline.notify.deadline_missed"),
+    )
+
+
+def current_nights() -> Nights:
+    """Return the nights that the current run works on: one of the nightly DAG, a range of a backfill."""
+    context = get_current_context()
+    params, run = context["params"], context["dag_run"]
+    if "first_night" in params:
+        return nights_of_backfill(params["first_night"], params["last_night"])
+    return night_of_run(run.logical_date, run.run_after, params.get("night"))
+
+
+class TellPeople(BaseNotifier):
+    """An Airflow notifier that sends one message to ``AFFECT_NOTIFY_URLS`` through Apprise.
+
+    Airflow's own Apprise notifier does not say whether a message got through; this one raises.
+
+    Parameters
+    ----------
+    message : Message, optional
+        What to send. By default, that the run failed.
+    """
+
+    def __init__(self, message: Message | None = None) -> None:
+        super().__init__()
+        self.message = message
+
+    def notify(self, context: Context) -> None:
+        """Send the message."""
+        notifier_of(get_settings()).send(self.message or _run_failed(context))
+
+
+@dataclass(frozen=True)
+class _ThroughAirflow:
+    """A notifier of ours that passes messages on as Airflow notifications."""
+
+    context: Context
+
+    def send(self, message: Message) -> None:
+        TellPeople(message)(self.context)
+
+
+def _run_failed(context: Context) -> Message:
+    run = context["dag_run"]
+    return Message(
+        f"{run.dag_id} failed",
+        f"Run {run.run_id} failed ({context.get('reason', 'see Airflow')}). "
+        "Mend what the log of the failed task names, then clear that task: it goes on from there.",
+    )
+
+
+def _push_counts(counts: dict[str, Any]) -> None:
+    """Keep the counts of a task whose return value is what the next one is mapped over."""
+    get_current_context()["ti"].xcom_push(key="counts", value=counts)
+
+
+def _tables(*names: str) -> list[Asset]:
+    return [Asset(table_uri(get_settings(), name)) for name in names]
+
+
+@task(outlets=_tables("patients", "deliveries", "journals"))
+def collect() -> list[int]:
+    """Take in what arrived in the landing zone; return the shards to measure."""
+    from affect_pipeline.stages.collect import collect as stage
+
+    result = stage(get_settings(), current_nights())
+    _push_counts(result.as_dict())
+    return list(result.shards)
+
+
+@task(inlets=_tables("journals"))
+def measure(shard: int) -> dict[str, Any]:
+    """Decode and measure the recordings of one shard of patients."""
+    from affect_pipeline.stages.measure import measure as stage
+
+    return stage(get_settings(), current_nights(), shard).as_dict()
+
+
+@task(
+    trigger_rule="none_failed",
+    inlets=_tables("journals"),
+    outlets=_tables("quality_checks", "audio_quality", "biomarkers", "journals"),
+)
+def validate() -> list[int]:
+    """Judge every recording by the quality suite; return the shards to score."""
+    from affect_pipeline.stages.validate import validate as stage
+
+    result = stage(get_settings(), current_nights())
+    _push_counts(result.as_dict())
+    return list(result.shards_to_score)
+
+
+@task(pool="gpu", inlets=_tables("journals"), outlets=_tables("scores", "model_versions"))
+def score(shard: int) -> dict[str, Any]:
+    """Score the accepted recordings of one shard of patients with the champion model."""
+    from affect_pipeline.stages.score import score as stage
+
+    return stage(get_settings(), current_nights(), shard).as_dict()
+
+
+@task(
+    trigger_rule="none_failed",
+    inlets=_tables("scores", "biomarkers", "journals"),
+    outlets=_tables("day_values", "baselines", "chart_days", "drift_alerts", "alert_events"),
+)
+def monitor() -> dict[str, Any]:
+    """Compare every patient with their own baseline."""
+    from affect_pipeline.stages.monitor import monitor as stage
+
+    return stage(get_settings(), current_nights()).as_dict()
+
+
+@task(inlets=_tables("journals", "scores", "drift_alerts"), outlets=_tables("nights", "runs"))
+def publish() -> dict[str, Any]:
+    """Write the summary of the run, and tell the care team of new alerts."""
+    from affect_pipeline.stages.publish import RunIdentity
+    from affect_pipeline.stages.publish import publish as stage
+
+    context = get_current_context()
+    run = context["dag_run"]
+    identity = RunIdentity(run_id=run.run_id, dag_id=run.dag_id, started_at=run.start_date)
+    # The past holds no news: a backfill tells nobody.
+    is_news = run.run_type != "backfill" and "first_night" not in context["params"]
+    notifier: Notifier = _ThroughAirflow(context) if is_news else Nobody()
+    return stage(get_settings(), current_nights(), identity, notifier).as_dict()
+
+
+def run_stages() -> None:
+    """Wire the stages, in the DAG that is being defined."""
+    validated = validate()
+    measure.expand(shard=collect()) >> validated
+    scored = score.expand(shard=validated)
+    scored >> monitor() >> publish()
