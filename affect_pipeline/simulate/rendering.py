@@ -1,0 +1,128 @@
+"""From the plan of a journal to the sound that a phone recorded."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affect_pipeline.simulate.cohort import Fault, JournalPlan, Room
+from affect_pipeline.simulate.devices import Device
+from affect_pipeline.simulate.sources import SOURCE_RATE_HZ, VoiceSource
+
+CLIPPING_DRIVE_DB = 34.0
+"""Overdrive of a clipped recording; well over 5 % of its samples end at full scale."""
+
+SILENT_LEVEL_DBFS = -70.0
+NOISY_SNR_DB = 2.0
+PEAK = 0.97
+"""Largest sample of a recording that is not clipped."""
+
+HUM_HZ = 50.0
+"""Mains hum in the background noise."""
+
+
+def render(journal: JournalPlan, source: VoiceSource) -> NDArray[np.float32]:
+    """Return the recording of a journal at its phone's sampling rate.
+
+    Utterances are joined with pauses, put into the room, filtered by the phone, mixed with the
+    background and set to the phone's level. Faults of the sound itself (clipped, silent, noisy) are
+    made here; faults of the file are made when it is written.
+
+    Parameters
+    ----------
+    journal : JournalPlan
+        What to record.
+    source : VoiceSource
+        The voices.
+
+    Returns
+    -------
+    NDArray[float32]
+        Mono samples within [-1, 1], shape (n,).
+    """
+    random = np.random.default_rng((journal.seed, 5))
+    dry = _speech(journal, source)
+    sound = _recorded(dry, journal, random)
+    if journal.fault is Fault.CLIPPED:
+        sound *= 10 ** (CLIPPING_DRIVE_DB / 20)
+    return _at_rate(sound, journal.device.sample_rate_hz)
+
+
+def _speech(journal: JournalPlan, source: VoiceSource) -> NDArray[np.float32]:
+    parts = []
+    for gap_s, utterance in zip(journal.gaps_s, journal.utterances, strict=False):
+        parts += [np.zeros(round(gap_s * SOURCE_RATE_HZ), np.float32), source.load(utterance)]
+    parts.append(np.zeros(round(journal.gaps_s[-1] * SOURCE_RATE_HZ), np.float32))
+    return np.concatenate(parts)
+
+
+def _recorded(dry: NDArray[np.float32], journal: JournalPlan, random: np.random.Generator) -> NDArray[np.float64]:
+    """Put dry speech into the room, add the background, and hear both through the phone."""
+    impulse = _impulse_response(journal.patient.room)
+    n_fft = _fast_length(dry.size + impulse.size)
+    phone = _response(journal.device, n_fft)
+    wet = np.fft.rfft(dry, n_fft) * np.fft.rfft(impulse, n_fft)
+    noise = _background(n_fft, random)
+    speech = np.fft.irfft(wet * phone, n_fft)[: dry.size]
+    floor = np.fft.irfft(noise * phone, n_fft)[: dry.size]
+
+    level_dbfs = journal.device.level_dbfs + journal.gain_db
+    snr_db = NOISY_SNR_DB if journal.fault is Fault.NOISY else journal.snr_db
+    speech *= 10 ** (level_dbfs / 20) / _rms(speech)
+    floor *= 10 ** ((level_dbfs - snr_db) / 20) / _rms(floor)
+    if journal.fault is Fault.SILENT:
+        return np.asarray(floor * 10 ** (SILENT_LEVEL_DBFS / 20) / _rms(floor), np.float64)
+    mixed = speech + floor
+    return np.asarray(mixed * min(1.0, PEAK / np.abs(mixed).max()), np.float64)
+
+
+@lru_cache(maxsize=4)
+def _impulse_response(room: Room) -> NDArray[np.float64]:
+    """Return direct sound and exponentially decaying noise, the simplest diffuse room."""
+    random = np.random.default_rng(room.seed)
+    n = round(room.rt60_s * SOURCE_RATE_HZ)
+    times_s = np.arange(n) / SOURCE_RATE_HZ
+    tail = random.standard_normal(n) * 10 ** (-3 * times_s / room.rt60_s)
+    tail[: SOURCE_RATE_HZ // 500] = 0.0
+    tail *= 10 ** (-room.direct_to_reverberant_db / 20) / np.sqrt(np.square(tail).sum())
+    tail[0] = 1.0
+    return tail
+
+
+@lru_cache(maxsize=64)
+def _response(device: Device, n_fft: int) -> NDArray[np.float64]:
+    """Return the phone's gain at each frequency: second-order edges and a tilt around 1 kHz."""
+    frequencies = np.maximum(np.fft.rfftfreq(n_fft, 1 / SOURCE_RATE_HZ), 1.0)
+    low = 1 / np.sqrt(1 + (device.low_hz / frequencies) ** 4)
+    high = 1 / np.sqrt(1 + (frequencies / device.high_hz) ** 16)
+    tilt = 10 ** (device.tilt_db_per_octave * np.log2(frequencies / 1000.0) / 20)
+    return np.asarray(low * high * tilt, np.float64)
+
+
+def _background(n_fft: int, random: np.random.Generator) -> NDArray[np.complex128]:
+    """Return the spectrum of a room's background: pink noise and a little mains hum."""
+    frequencies = np.fft.rfftfreq(n_fft, 1 / SOURCE_RATE_HZ)
+    pink = np.fft.rfft(random.standard_normal(n_fft)) / np.sqrt(np.maximum(frequencies, 40.0))
+    times_s = np.arange(n_fft) / SOURCE_RATE_HZ
+    hum = np.fft.rfft(np.sin(2 * np.pi * HUM_HZ * times_s)) * 1e-3
+    return np.asarray(pink + hum, np.complex128)
+
+
+def _fast_length(n: int) -> int:
+    """Return a transform length of which few are needed, and that the transform likes: a multiple of half a second."""
+    step = SOURCE_RATE_HZ // 2
+    return -(-n // step) * step
+
+
+def _rms(samples: NDArray[np.float64]) -> float:
+    return max(float(np.sqrt(np.square(samples).mean())), 1e-9)
+
+
+def _at_rate(samples: NDArray[np.float64], rate_hz: int) -> NDArray[np.float32]:
+    import soxr
+
+    if rate_hz != SOURCE_RATE_HZ:
+        samples = soxr.resample(samples, SOURCE_RATE_HZ, rate_hz, quality="MQ")
+    return np.clip(samples, -1.0, 1.0).astype(np.float32)
