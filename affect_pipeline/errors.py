@@ -16,6 +16,8 @@
     │   ├── DigestMismatch
     │   ├── UnsafeModel
     │   └── GateFailed
+    ├── AccessDenied             a person may not look into the warehouse
+    ├── LoadError                rows do not fit the warehouse table they were offered to
     ├── MigrationError           the warehouse schema and the migrations on disk do not agree
     ├── CorpusError              a corpus folder does not look like what it was said to be
     └── StackError               the local stack could not be started or is already running
@@ -107,6 +109,14 @@ class UnsafeModel(ModelError):
 
 class GateFailed(ModelError):
     """The model's gate metrics are worse than the champion's."""
+
+
+class AccessDenied(AffectError):
+    """A person is not known, or may not do this."""
+
+
+class LoadError(AffectError):
+    """Rows do not fit the warehouse table they were offered to."""
 
 
 class MigrationError(AffectError):

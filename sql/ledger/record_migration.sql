@@ -1,0 +1,3 @@
+INSERT INTO affect.schema_migrations (name, checksum)
+VALUES (%(name)s, %(checksum)s)
+ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied_at = excluded.applied_at;

@@ -1,0 +1,1 @@
+SELECT affect.ensure_month_partitions(%(table)s, %(months)s::date []);

@@ -1,0 +1,108 @@
+"""What all tests share: settings in a fresh folder, and a real PostgreSQL with a fresh warehouse.
+
+- ``settings``: settings whose home is a new temporary folder; nothing is started.
+- ``warehouse``: engine of a fresh, migrated, empty warehouse, one a test.
+- ``warehouse_settings``: settings that point at that warehouse (``connect(warehouse_settings)`` is ``warehouse``).
+- ``module_warehouse``: the same, one a module, for rows that are costly to load and that tests only read.
+- ``new_warehouse``: makes further ones.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from affect_pipeline.settings import Settings
+from affect_pipeline.warehouse.embedded import EmbeddedServer, embedded_server, stop
+from affect_pipeline.warehouse.engine import connect, disconnect
+from affect_pipeline.warehouse.migrate import migrate
+
+TEMPLATE = "affect"
+
+
+def pytest_configure() -> None:
+    """Keep the settings of whoever runs the tests out of them."""
+    for name in list(os.environ):
+        if name.startswith("AFFECT_") and name != "AFFECT_CORPORA":
+            del os.environ[name]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[EmbeddedServer]:
+    """One embedded server for the session; its database ``affect`` is migrated and serves as the template."""
+    with tempfile.TemporaryDirectory(prefix="affect-tests-") as folder:
+        settings = Settings(home=Path(folder))
+        server = embedded_server(settings)
+        engine = connect(settings)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # tests may lose their data
+                connection.exec_driver_sql(f"ALTER SYSTEM SET {setting} = off")
+            connection.exec_driver_sql("SELECT pg_reload_conf()")
+        migrate(engine)
+        disconnect(settings)
+        yield server
+        stop(settings)
+
+
+WarehouseMaker = Callable[[Path], Settings]
+
+
+@pytest.fixture(scope="session")
+def new_warehouse(postgres_server: EmbeddedServer) -> Iterator[WarehouseMaker]:
+    """Return a function that makes a fresh warehouse and returns settings with the given home that point at it."""
+    administrator = sa.create_engine(
+        postgres_server.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool
+    )
+    numbers = itertools.count(1)
+    made: list[Settings] = []
+
+    def make(home: Path) -> Settings:
+        name = f"test_{next(numbers)}"
+        with administrator.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+        made.append(Settings(home=home, warehouse_url=postgres_server.url(name)))
+        return made[-1]
+
+    yield make
+    for settings in made:
+        disconnect(settings)
+
+
+@pytest.fixture
+def warehouse_settings(new_warehouse: WarehouseMaker, tmp_path: Path) -> Iterator[Settings]:
+    made = new_warehouse(tmp_path / "home")
+    yield made
+    _drop(made)
+
+
+@pytest.fixture
+def warehouse(warehouse_settings: Settings) -> sa.Engine:
+    return connect(warehouse_settings)
+
+
+@pytest.fixture(scope="module")
+def module_warehouse(new_warehouse: WarehouseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Engine]:
+    made = new_warehouse(tmp_path_factory.mktemp("module") / "home")
+    yield connect(made)
+    _drop(made)
+
+
+def _drop(settings: Settings) -> None:
+    disconnect(settings)
+    url = sa.make_url(settings.warehouse_url)
+    administrator = sa.create_engine(
+        url.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool
+    )
+    with administrator.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {url.database} WITH (FORCE)")
