@@ -115,7 +115,7 @@ def local_stack(
         for component in COMPONENTS:
             processes.start(component, _airflow(component))
         if with_mlflow:
-            processes.start("mlflow", _mlflow(databases.mlflow, chosen.mlflow))
+            processes.start("mlflow", _mlflow(ready, chosen))
         say("waiting for Airflow to become healthy")
         api = _client(settings, chosen)
         stack.callback(api.close)
@@ -162,7 +162,7 @@ def _databases(settings: Settings) -> Databases:
     return Databases(
         warehouse=settings.warehouse_url or server.url("affect"),
         airflow=server.url("airflow", driver="psycopg2"),
-        mlflow=settings.mlflow_uri or server.url("mlflow", driver="psycopg2"),
+        mlflow=settings.mlflow_uri or server.url("mlflow"),
     )
 
 
@@ -177,9 +177,15 @@ def _airflow(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "airflow", *arguments]
 
 
-def _mlflow(uri: str, port: int) -> list[str]:
-    options = ["--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
-    return [sys.executable, "-m", "mlflow", "server", *options]
+def _mlflow(settings: Settings, ports: Ports) -> list[str]:
+    options = {
+        "--backend-store-uri": settings.mlflow_uri,
+        "--artifacts-destination": str(settings.home / "mlflow-artifacts"),
+        "--host": HOST,
+        "--port": str(ports.mlflow),
+        "--workers": "1",
+    }
+    return [sys.executable, "-m", "mlflow", "server", *(word for option in options.items() for word in option)]
 
 
 def _client(settings: Settings, ports: Ports) -> AirflowApi:
