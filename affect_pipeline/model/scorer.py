@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, cast
 
@@ -28,7 +28,7 @@ Precision = Literal["float32", "bfloat16"]
 CHUNK_S = 600.0
 """Seconds of audio that are held in memory at once while a stream is scored."""
 
-OUTPUTS = ("depression_logit", "valence", "arousal")
+HEADS = ("depression_logit", "valence", "arousal")
 """The first columns of a window's results; the embedding follows."""
 
 
@@ -59,6 +59,10 @@ class JournalScore:
     arousal_se: float
     n_windows: int
     embedding: npt.NDArray[np.float32] = field(compare=False, repr=False)
+
+
+OUTPUT_COLUMNS = tuple(field.name for field in fields(JournalScore) if field.name != "embedding")
+"""What is stored of a score, in this order."""
 
 
 class Scorer:
@@ -158,10 +162,10 @@ class Scorer:
             raise ModelError(f"model {self.digest[:12]} gives a score that is not a number")
         seconds = [window.weight / self.affect.sampling_rate_hz for window in plan]
         (logit, logit_se), (valence, valence_se), (arousal, arousal_se) = (
-            combine(results[:, column].tolist(), seconds, self._spread(name)) for column, name in enumerate(OUTPUTS)
+            combine(results[:, column].tolist(), seconds, self._spread(name)) for column, name in enumerate(HEADS)
         )
         # Summed window by window: the order of additions is part of the promise of equal bits.
-        embedding = sum(second * row for second, row in zip(seconds, results[:, len(OUTPUTS) :], strict=True))
+        embedding = sum(second * row for second, row in zip(seconds, results[:, len(HEADS) :], strict=True))
         return JournalScore(
             depression_probability=_sigmoid(logit / self.affect.temperature),
             depression_logit=logit,
@@ -180,7 +184,7 @@ class Scorer:
     def _forward(self, audio: Tensor, lengths: Tensor) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             out = self.encoder(audio, lengths)
-        columns = [getattr(out, name)[:, None] for name in OUTPUTS]
+        columns = [getattr(out, name)[:, None] for name in HEADS]
         return torch.cat([*columns, out.embedding], dim=1).float()
 
     def _default_runner(self, forward: Forward, threads: int) -> Runner:
