@@ -48,7 +48,11 @@ CLINICS = (("north", "Europe/Berlin"), ("harbour", "Europe/London"), ("riverside
 LANGUAGES = ("en", "de", "es")
 PROMPTS = ("How was your day?", "What is on your mind?", "Tell us about your sleep.")
 AGE_BANDS = ("18-29", "30-39", "40-49", "50-59", "60-69")
-DEVICE_WEIGHTS = (0.24, 0.16, 0.16, 0.12, 0.08, 0.1, 0.08, 0.06)
+
+DECK: tuple[Device, ...] = tuple(
+    device for device, n in zip(DEVICES, (3, 2, 2, 2, 1, 2, 1, 1), strict=True) for _ in range(n)
+)
+"""Phones are dealt from this deck, so that a dozen patients have nearly every kind, the common ones more often."""
 
 
 def plan_cohort(
@@ -94,6 +98,7 @@ def _patients(source: VoiceSource, n_patients: int, n_days: int, seed: int) -> l
     roles = _roles(n_patients, n_days, random)
     speakers = _speakers(source, roles, random)
     ids = 10_000 + random.permutation(90_000)[:n_patients]
+    deal = random.permutation(len(DECK))
     steady = [index for index, role in enumerate(roles) if role is Role.STEADY]
     movers = set(steady[: max(1, round(PHONE_CHANGE_SHARE * len(steady)))]) if n_days > DAYS_BEFORE_ONSET else set()
     return [
@@ -104,6 +109,7 @@ def _patients(source: VoiceSource, n_patients: int, n_days: int, seed: int) -> l
             speaker=speakers[index],
             sex=source.sex(speakers[index]),
             role=roles[index],
+            device=DECK[deal[index % len(DECK)]],
             n_days=n_days,
             changes_phone=index in movers,
         )
@@ -142,14 +148,16 @@ def _patient(
     speaker: str,
     sex: str | None,
     role: Role,
+    device: Device,
     n_days: int,
     changes_phone: bool,
 ) -> PatientPlan:
     clinic, time_zone = CLINICS[random.integers(len(CLINICS))]
-    first, second = random.choice(len(DEVICES), size=2, replace=False, p=DEVICE_WEIGHTS)
-    devices: tuple[tuple[int, Device], ...] = ((0, DEVICES[first]),)
+    devices: tuple[tuple[int, Device], ...] = ((0, device),)
     if changes_phone:
-        devices += ((int(random.integers(DAYS_BEFORE_ONSET, max(DAYS_BEFORE_ONSET + 1, n_days - 7))), DEVICES[second]),)
+        others = [one for one in DEVICES if one is not device]
+        changed_on = int(random.integers(DAYS_BEFORE_ONSET, max(DAYS_BEFORE_ONSET + 1, n_days - 7)))
+        devices += ((changed_on, others[random.integers(len(others))]),)
     joined_day, adherence = _presence(role, n_days, random)
     return PatientPlan(
         index=index,

@@ -19,8 +19,9 @@ NOISY_SNR_DB = 2.0
 PEAK = 0.97
 """Largest sample of a recording that is not clipped."""
 
-HUM_HZ = 50.0
-"""Mains hum in the background noise."""
+PINK_ABOVE_HZ = 40.0
+HUM_HZ, HUM_DB = 50.0, 30.0
+"""Background: pink noise above the first frequency; mains hum that stands out of it by so much."""
 
 
 def render(journal: JournalPlan, source: VoiceSource) -> NDArray[np.float32]:
@@ -59,23 +60,28 @@ def _speech(journal: JournalPlan, source: VoiceSource) -> NDArray[np.float32]:
 
 
 def _recorded(dry: NDArray[np.float32], journal: JournalPlan, random: np.random.Generator) -> NDArray[np.float64]:
-    """Put dry speech into the room, add the background, and hear both through the phone."""
-    impulse = _impulse_response(journal.patient.room)
-    n_fft = _fast_length(dry.size + impulse.size)
-    phone = _response(journal.device, n_fft)
-    wet = np.fft.rfft(dry, n_fft) * np.fft.rfft(impulse, n_fft)
-    noise = _background(n_fft, random)
-    speech = np.fft.irfft(wet * phone, n_fft)[: dry.size]
-    floor = np.fft.irfft(noise * phone, n_fft)[: dry.size]
+    """Put dry speech into the room, add the background, and hear both through the phone.
 
+    Speech and background are levelled and mixed as spectra: one transform each way.
+    """
+    n_fft = _fast_length(dry.size + round(journal.patient.room.rt60_s * SOURCE_RATE_HZ))
+    phone = _response(journal.device, n_fft)
+    speech = np.fft.rfft(dry, n_fft) * _room_response(journal.patient.room, n_fft) * phone
+    floor = _background(n_fft, random) * phone
     level_dbfs = journal.device.level_dbfs + journal.gain_db
     snr_db = NOISY_SNR_DB if journal.fault is Fault.NOISY else journal.snr_db
-    speech *= 10 ** (level_dbfs / 20) / _rms(speech)
-    floor *= 10 ** ((level_dbfs - snr_db) / 20) / _rms(floor)
+    speech *= 10 ** (level_dbfs / 20) / _rms(speech, dry.size)
+    floor *= 10 ** ((level_dbfs - snr_db) / 20) / _rms(floor, n_fft)
     if journal.fault is Fault.SILENT:
-        return np.asarray(floor * 10 ** (SILENT_LEVEL_DBFS / 20) / _rms(floor), np.float64)
-    mixed = speech + floor
+        speech[:] = 0.0
+        floor *= 10 ** ((SILENT_LEVEL_DBFS - level_dbfs + snr_db) / 20)
+    mixed = np.fft.irfft(speech + floor, n_fft)[: dry.size]
     return np.asarray(mixed * min(1.0, PEAK / np.abs(mixed).max()), np.float64)
+
+
+@lru_cache(maxsize=32)
+def _room_response(room: Room, n_fft: int) -> NDArray[np.complex128]:
+    return np.asarray(np.fft.rfft(_impulse_response(room), n_fft), np.complex128)
 
 
 @lru_cache(maxsize=4)
@@ -102,22 +108,24 @@ def _response(device: Device, n_fft: int) -> NDArray[np.float64]:
 
 
 def _background(n_fft: int, random: np.random.Generator) -> NDArray[np.complex128]:
-    """Return the spectrum of a room's background: pink noise and a little mains hum."""
+    """Return the spectrum of a room's background: pink noise with a little mains hum on top."""
     frequencies = np.fft.rfftfreq(n_fft, 1 / SOURCE_RATE_HZ)
-    pink = np.fft.rfft(random.standard_normal(n_fft)) / np.sqrt(np.maximum(frequencies, 40.0))
-    times_s = np.arange(n_fft) / SOURCE_RATE_HZ
-    hum = np.fft.rfft(np.sin(2 * np.pi * HUM_HZ * times_s)) * 1e-3
-    return np.asarray(pink + hum, np.complex128)
+    bins = random.standard_normal((2, frequencies.size)) / np.sqrt(np.maximum(frequencies, PINK_ABOVE_HZ))
+    hum = np.argmin(np.abs(frequencies - HUM_HZ))
+    bins[:, hum] *= 10 ** (HUM_DB / 20)
+    return np.asarray(bins[0] + 1j * bins[1], np.complex128)
 
 
 def _fast_length(n: int) -> int:
-    """Return a transform length of which few are needed, and that the transform likes: a multiple of half a second."""
-    step = SOURCE_RATE_HZ // 2
-    return -(-n // step) * step
+    """Return a transform length of which few are needed, so that responses can be kept: whole seconds."""
+    return -(-n // SOURCE_RATE_HZ) * SOURCE_RATE_HZ
 
 
-def _rms(samples: NDArray[np.float64]) -> float:
-    return max(float(np.sqrt(np.square(samples).mean())), 1e-9)
+def _rms(spectrum: NDArray[np.complex128], n: int) -> float:
+    """Return the RMS of `n` samples that a one-sided spectrum holds (Parseval's theorem)."""
+    n_fft = 2 * (spectrum.size - 1)
+    power = 2 * np.square(np.abs(spectrum)).sum() / n_fft
+    return max(float(np.sqrt(power / n)), 1e-9)
 
 
 def _at_rate(samples: NDArray[np.float64], rate_hz: int) -> NDArray[np.float32]:
