@@ -43,3 +43,10 @@ def up(
 @app.command()
 def doctor() -> None:
     """Say what is wrong with this set-up, and how to mend it."""
+    from affect_pipeline.stack.checks import State, examine
+    from affect_pipeline.stack.report import findings_table
+
+    findings = examine(get_settings())
+    console.print(findings_table(findings))
+    if any(finding.state is State.BROKEN for finding in findings):
+        raise typer.Exit(1)

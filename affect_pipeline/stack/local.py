@@ -110,8 +110,10 @@ def local_stack(
         environment = child_environment(settings, databases, chosen, on_schedule=on_schedule)
         processes = Processes(environment, settings.home / "logs")
         stack.callback(processes.stop)
-        say("preparing Airflow's database")
-        processes.run("airflow-migrate", _airflow("db", "migrate"))
+        say("preparing Airflow's database and the model registry")
+        processes.begin("airflow-migrate", _airflow("db", "migrate"))
+        processes.begin("register-model", [sys.executable, "-m", "affect_pipeline.stack.first_model"])
+        processes.finish("airflow-migrate")
         for component in COMPONENTS:
             processes.start(component, _airflow(component))
         if with_mlflow:
@@ -119,6 +121,7 @@ def local_stack(
         say("waiting for Airflow to become healthy")
         api = _client(settings, chosen)
         stack.callback(api.close)
+        processes.finish("register-model")
         _wait_until_ready(api, processes, timeout_s)
         api.ensure_pool(GPU_POOL, slots=1, description="Tasks that hold the model: one per accelerator")
         yield LocalStack(ready, api, chosen, environment, processes, with_mlflow)
@@ -144,8 +147,10 @@ def _only_one(settings: Settings, ports: Ports) -> Iterator[None]:
         lock.truncate(0)
         lock.write(json.dumps({"airflow": f"http://localhost:{ports.api}"}))
         lock.flush()
-        yield
-        lock.truncate(0)
+        try:
+            yield
+        finally:
+            lock.truncate(0)
 
 
 def _describe(content: str) -> str:

@@ -41,26 +41,29 @@ class Processes:
     environment: Mapping[str, str]
     logs: Path
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _commands: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start a process that runs until `stop`; its output goes to ``<logs>/<name>.log``."""
         self._running[name] = self._spawn(name, command)
 
-    def run(self, name: str, command: Sequence[str], timeout_s: float = 300.0) -> None:
-        """Run a command to its end.
+    def begin(self, name: str, command: Sequence[str]) -> None:
+        """Start a command that ends by itself; `finish` waits for it."""
+        self._commands[name] = self._spawn(name, command)
+
+    def finish(self, name: str, timeout_s: float = 300.0) -> None:
+        """Wait for a command that was begun.
 
         Raises
         ------
         StackError
             If it fails or takes longer than `timeout_s`; the message names its log.
         """
-        process = self._spawn(name, command)
-        self._running[name] = process
         try:
-            status = process.wait(timeout_s)
+            status = self._commands[name].wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise StackError(f"{name} did not finish in {timeout_s:.0f} s; see {self.log_file(name)}") from None
-        del self._running[name]
+        del self._commands[name]
         if status:
             raise StackError(f"{name} failed with status {status}; see {self.log_file(name)}\n{self._tail(name)}")
 
@@ -78,18 +81,19 @@ class Processes:
 
     def stop(self, grace_s: float = 15.0) -> None:
         """End every process and all that came of it: first asked, then, after `grace_s`, killed."""
-        leaders = [process.pid for process in self._running.values()]
-        for process in self._running.values():
+        processes = [*self._running.values(), *self._commands.values()]
+        for process in processes:
             with suppress(ProcessLookupError):
                 process.terminate()
         deadline = time.monotonic() + grace_s
-        for process in self._running.values():
+        for process in processes:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))
-        kill_sessions(leaders)
-        for process in self._running.values():
+        kill_sessions([process.pid for process in processes])
+        for process in processes:
             process.wait()
         self._running.clear()
+        self._commands.clear()
 
     def _spawn(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
         self.logs.mkdir(parents=True, exist_ok=True)

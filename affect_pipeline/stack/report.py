@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from affect_pipeline.stack.checks import Finding, State
 from affect_pipeline.stack.environment import ADMIN, admin_password
 from affect_pipeline.stack.local import LocalStack
 
@@ -25,3 +27,15 @@ def addresses(stack: LocalStack) -> RenderableType:
     table.add_row("Logs", str(stack.processes.logs))
     note = "For development on this machine: it listens on the loopback interface only. Ctrl-C stops all of it."
     return Panel(Group(table, "", f"[dim]{note}[/]"), title="affect-pipeline is up", expand=False)
+
+
+def findings_table(findings: list[Finding]) -> RenderableType:
+    """Return the findings of `affect doctor` as a table."""
+    colours = {State.OK: "green", State.NOTE: "yellow", State.BROKEN: "bold red"}
+    table = Table(show_edge=False)
+    for title in ("check", "state", "what was seen", "how to mend it"):
+        table.add_column(title, overflow="fold")
+    for finding in findings:
+        state = f"[{colours[finding.state]}]{finding.state}[/]"
+        table.add_row(finding.name, state, escape(finding.detail), escape(finding.mend))
+    return table
