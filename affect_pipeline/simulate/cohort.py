@@ -116,10 +116,12 @@ class JournalPlan:
         Night of arrival.
     again_on : date or None
         Night on which the same file is delivered a second time.
+    length_s : float
+        The recording ends with the utterance that reaches this length.
     utterances : tuple[Utterance, ...]
-        What is said, in order.
+        What is said, in order, as far as the length allows.
     gaps_s : tuple[float, ...]
-        Silence before each utterance, and after the last.
+        Silence before each utterance; the last one also follows the end.
     gain_db, snr_db : float
         Level against the phone's usual level; speech to noise ratio.
     """
@@ -131,6 +133,7 @@ class JournalPlan:
     again_on: date | None
     device: Device
     prompt: str
+    length_s: float
     utterances: tuple[Utterance, ...]
     gaps_s: tuple[float, ...]
     gain_db: float

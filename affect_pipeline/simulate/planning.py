@@ -38,11 +38,14 @@ AGAIN_SHARE = 0.02
 SECOND_JOURNAL_SHARE = 0.06
 MAX_LATE_DAYS = 5
 
-SPEECH_S = (9.0, 16.0)
-"""Seconds of speech in a journal; with its pauses it lasts 10 to 20 s."""
+LENGTH_S = (10.0, 17.0)
+"""Where a journal ends once an utterance is over; the longest last about 20 s."""
 
-PAUSE_S = (0.25, 0.9)
+PAUSE_S = (0.15, 0.65)
 """Pauses between utterances."""
+
+EDGE_ALLOWANCE = 2.0
+"""How many times the wanted length is drawn in utterances: the silence at their edges will be cut."""
 
 CLINICS = (("north", "Europe/Berlin"), ("harbour", "Europe/London"), ("riverside", "America/New_York"))
 LANGUAGES = ("en", "de", "es")
@@ -254,8 +257,9 @@ def _journal(
         again_on=min(night + timedelta(days=int(random.integers(0, 3))), last) if again else None,
         device=patient.device(day),
         prompt=PROMPTS[random.integers(len(PROMPTS))],
+        length_s=float(random.uniform(*LENGTH_S)),
         utterances=said,
-        gaps_s=tuple(random.uniform(*PAUSE_S, size=len(said) + 1).round(3).tolist()),
+        gaps_s=tuple(random.uniform(*PAUSE_S, size=len(said)).round(3).tolist()),
         gain_db=float(random.normal(0, 1.5)),
         snr_db=patient.room.snr_db + float(random.normal(0, 2.0)),
         seed=int(random.integers(2**31)),
@@ -263,11 +267,10 @@ def _journal(
 
 
 def _said(mix: MoodMix, by_mood: dict[Mood, list[Utterance]], random: np.random.Generator) -> tuple[Utterance, ...]:
-    """Draw utterances until there is enough speech; none twice while there are others of its mood."""
-    wanted_s = random.uniform(*SPEECH_S)
+    """Draw utterances enough for any journal; none twice while there are others of its mood."""
     left: dict[Mood, list[Utterance]] = {}
     said: list[Utterance] = []
-    while sum(one.duration_s for one in said) < wanted_s:
+    while sum(one.duration_s for one in said) < EDGE_ALLOWANCE * LENGTH_S[1]:
         mood = mix.moods[random.choice(len(mix.moods), p=mix.shares)]
         if not left.get(mood):
             left[mood] = list(by_mood[mood])

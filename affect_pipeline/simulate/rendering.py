@@ -52,11 +52,12 @@ def render(journal: JournalPlan, source: VoiceSource) -> NDArray[np.float32]:
 
 
 def _speech(journal: JournalPlan, source: VoiceSource) -> NDArray[np.float32]:
-    parts = []
-    for gap_s, utterance in zip(journal.gaps_s, journal.utterances, strict=False):
+    parts: list[NDArray[np.float32]] = []
+    for gap_s, utterance in zip(journal.gaps_s, journal.utterances, strict=True):
         parts += [np.zeros(round(gap_s * SOURCE_RATE_HZ), np.float32), source.load(utterance)]
-    parts.append(np.zeros(round(journal.gaps_s[-1] * SOURCE_RATE_HZ), np.float32))
-    return np.concatenate(parts)
+        if sum(part.size for part in parts) >= journal.length_s * SOURCE_RATE_HZ:
+            break
+    return np.concatenate([*parts, parts[-2]])
 
 
 def _recorded(dry: NDArray[np.float32], journal: JournalPlan, random: np.random.Generator) -> NDArray[np.float64]:

@@ -17,10 +17,10 @@ from affect_pipeline.simulate.moods import Mood, read_label
 SOURCE_RATE_HZ = 16_000
 """Sampling rate that all utterances are brought to before a journal is put together."""
 
-EDGE_S = 0.12
+EDGE_S = 0.08
 """Silence that is left before and after the speech of an utterance."""
 
-EDGE_THRESHOLD_DB = -38.0
+EDGE_THRESHOLD_DB = -32.0
 """Frames this far below the loudest one are taken for silence at the edges of an utterance."""
 
 MIN_UTTERANCE_S = 0.8
