@@ -240,7 +240,7 @@ def _log_pyfunc(folder: Path, digest: str) -> ModelInfo:
     tone = (0.1 * np.sin(np.arange(16_000) * (2 * np.pi * 150 / 16_000))).round(4)
     with TemporaryDirectory() as scratch:
         copy_model(folder, Path(scratch) / ARTIFACT)  # the four files of a model and nothing that lies beside them
-        return mlflow.pyfunc.log_model(
+        info: ModelInfo = mlflow.pyfunc.log_model(
             name=ARTIFACT,
             python_model=str(Path(__file__).with_name("pyfunc_model.py")),
             artifacts={ARTIFACT: str(Path(scratch) / ARTIFACT)},
@@ -252,6 +252,7 @@ def _log_pyfunc(folder: Path, digest: str) -> ModelInfo:
             input_example=pd.DataFrame({"audio": [tone.tolist()]}),
             pip_requirements=list(PIP_REQUIREMENTS),
         )
+    return info
 
 
 def _described(one: Any, aliases: dict[str, list[str]]) -> RegisteredModel:
