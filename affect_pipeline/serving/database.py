@@ -63,14 +63,15 @@ class Database:
 
         Raises
         ------
+        AccessDenied
+            If there is no such person, or the person is no longer active.
         WarehouseUnavailable
             If the warehouse cannot be reached.
         """
         from affect_pipeline.warehouse.access import as_person
 
         try:
-            with self.engine.begin() as connection:
-                as_person(connection, login)
+            with as_person(self.engine, login) as connection:
                 yield Queries(connection)
         except OperationalError as error:
             raise WarehouseUnavailable("the warehouse", "AFFECT_WAREHOUSE_URL", type(error).__name__) from error
@@ -102,6 +103,12 @@ class Queries:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    @cached_property
+    def reads_comments(self) -> bool:
+        """Whether this session may read what people wrote about alerts; the warehouse decides."""
+        row = self.row("may_read_comments")
+        return bool(row and row["reads_comments"])
 
     def rows(self, name: str, **values: Any) -> list[Row]:
         """Run a query of ``sql/serving`` and return its rows.

@@ -9,18 +9,14 @@ import json
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.encoders import jsonable_encoder
-from fastapi.responses import JSONResponse
+from pydantic_core import to_json
 
 from affect_pipeline.serving.problems import Problem
-
-MAX_CURSOR = 500
 
 
 def encode_cursor(values: list[Any]) -> str:
     """Return an opaque mark of the last row of a page, from its sort keys."""
-    text = json.dumps(jsonable_encoder(values), separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(to_json(values)).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str | None, types: tuple[type, ...]) -> list[Any] | None:
@@ -58,10 +54,10 @@ def answer(request: Request, content: Any) -> Response:
     request : Request
         The request; its ``If-None-Match`` is honoured.
     content : object
-        Anything FastAPI can encode; NaN is not allowed.
+        Anything pydantic can encode; a number that is not finite becomes null.
     """
-    body = JSONResponse(jsonable_encoder(content)).body
-    etag = f'"{hashlib.sha256(bytes(body)).hexdigest()[:32]}"'
+    body = to_json(content, inf_nan_mode="null")
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Vary": "Cookie, Authorization"}
     known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
     if etag in known or known == ["*"]:

@@ -70,6 +70,11 @@ class Person:
             return permission in UPLOAD_SCOPE
         return permission in GRANTS.get(self.role, frozenset())
 
+    @property
+    def may_act(self) -> bool:
+        """Whether the person may acknowledge, resolve and comment on alerts."""
+        return self.may(Permission.ACT)
+
 
 def find_by_token(database: Database, digest: str) -> Person | None:
     """Return the person an access token speaks for, by the token's digest."""

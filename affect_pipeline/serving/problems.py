@@ -15,9 +15,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
-from affect_pipeline.errors import AffectError, UnavailableError
+from affect_pipeline.errors import AccessDenied, AffectError, UnavailableError
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -139,7 +140,9 @@ def install(app: FastAPI, page: ProblemPage) -> None:
     app.add_exception_handler(Problem, handler(lambda error: error))
     app.add_exception_handler(HTTPException, handler(_of_http))
     app.add_exception_handler(RequestValidationError, handler(_of_validation))
+    app.add_exception_handler(AccessDenied, handler(_of_denied))
     app.add_exception_handler(UnavailableError, handler(_of_unavailable))
+    app.add_exception_handler(DataError, handler(_of_data))
     app.add_exception_handler(Exception, handler(_of_bug))
 
 
@@ -159,6 +162,17 @@ def _of_unavailable(error: UnavailableError) -> Problem:
     log.error("%s", error)
     detail = f"{error.what[:1].upper()}{error.what[1:]} cannot be reached."
     return Problem(503, "unavailable", "Something the service needs is away", detail, {"Retry-After": "5"})
+
+
+def _of_denied(error: AccessDenied) -> Problem:
+    log.warning("%s", error)
+    return forbidden("You have no access to this warehouse, or no longer.")
+
+
+def _of_data(error: DataError) -> Problem:
+    log.info("a value could not be looked up: %s", type(error.orig).__name__)
+    detail = "A value holds something that the warehouse cannot look up, a zero byte for instance."
+    return Problem(422, "invalid-request", "The request is not valid", detail)
 
 
 def _of_bug(error: Exception) -> Problem:

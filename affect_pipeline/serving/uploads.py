@@ -69,7 +69,7 @@ async def read_upload(request: Request) -> Upload:
     except (MultiPartException, KeyError, ValueError, AttributeError) as error:
         detail = getattr(error, "message", "The body is not valid multipart/form-data.")
         raise Problem(422, "invalid-request", "The request is not valid", str(detail)) from None
-    async with form:
+    try:
         file = form.get(FIELD)
         if not isinstance(file, UploadFile):
             detail = f"Send the recording as the form field `{FIELD}`, with a file name."
@@ -77,6 +77,8 @@ async def read_upload(request: Request) -> Upload:
         suffix = PurePosixPath(file.filename or "").suffix.lower()
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
         return Upload(await file.read(), suffix if suffix in SUFFIXES else "", fields)
+    finally:
+        await form.close()
 
 
 async def _stream(request: Request) -> AsyncGenerator[bytes, None]:

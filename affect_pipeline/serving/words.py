@@ -16,6 +16,9 @@ DISCLAIMER = (
     "speech; it has not been validated on patients. It can support a conversation, never replace one. "
     "If somebody may be in danger, follow your emergency procedure."
 )
+NONE = "\N{EN DASH}"
+"""What is written where there is no value."""
+
 SHORT_DISCLAIMER = "Signals from voice, learned from acted speech. Not a diagnosis."
 
 
@@ -100,8 +103,8 @@ BASELINE_STATES: Mapping[str, str] = {
 def number(value: float | None, digits: int = 2) -> str:
     """Return a number for reading, or a dash where there is none."""
     if value is None or not math.isfinite(value):
-        return "–"
-    return f"{value:.{digits}f}".replace("-", "−")
+        return NONE
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def with_unit(value: float | None, unit: str, digits: int) -> str:
@@ -164,7 +167,7 @@ def days_ago(day: date, today: date) -> str:
 
 def long_day(day: date | None) -> str:
     """Return a date for reading, in an order that no country misreads."""
-    return "–" if day is None else f"{day.day} {day:%b %Y}"
+    return NONE if day is None else f"{day.day} {day:%b %Y}"
 
 
 def local_time(moment: datetime | None, time_zone: str | None) -> str:
@@ -178,7 +181,7 @@ def local_time(moment: datetime | None, time_zone: str | None) -> str:
         The patient's IANA time zone; UTC where it is unknown.
     """
     if moment is None:
-        return "–"
+        return NONE
     try:
         zone = ZoneInfo(time_zone or "UTC")
     except (ZoneInfoNotFoundError, ValueError):

@@ -1,0 +1,66 @@
+// Draws the charts. Without it the pages still say everything: each chart stands above its table.
+"use strict";
+
+function themed() {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name) => {
+    const probe = document.createElement("span");
+    probe.style.color = `var(${name})`;
+    document.body.append(probe);
+    const found = getComputedStyle(probe).color;
+    probe.remove();
+    return found;
+  };
+  const ink = colour("--ink"), muted = colour("--muted"), line = colour("--line");
+  return {
+    background: null,
+    font: style.fontFamily || "sans-serif",
+    axis: { labelColor: ink, titleColor: muted, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 12, titleFontSize: 12 },
+    legend: { labelColor: ink, titleColor: muted, labelFontSize: 12 },
+    header: { labelColor: ink, titleColor: muted, labelFontSize: 13 },
+    title: { color: ink },
+    text: { color: ink },
+    style: { "note": { fill: ink } },
+    view: { stroke: null },
+  };
+}
+
+async function draw(place) {
+  try {
+    const answer = await fetch(place.dataset.chart, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    const spec = await answer.json();
+    const available = Math.max(260, place.clientWidth);
+    const scale = spec.usermeta && spec.usermeta.widthShare;
+    const fit = (part) => { if (part && typeof part === "object" && part.width === "page") part.width = Math.round(available * (scale || 1)) - 70; };
+    [spec, ...(spec.vconcat || []), spec.spec || {}].forEach(fit);
+    if (spec.usermeta && spec.usermeta.columnWidth) {
+      spec.columns = Math.max(1, Math.floor(available / spec.usermeta.columnWidth));
+      if (spec.spec) spec.spec.width = Math.round(available / spec.columns) - 75;
+    }
+    place.replaceChildren();
+    await vegaEmbed(place, spec, {
+      actions: false, ast: true, renderer: "svg", defaultStyle: false, config: themed(),
+      tooltip: { disableDefaultStyle: true, theme: "affect" },
+    });
+    place.dataset.state = "drawn";
+  } catch (error) {
+    place.dataset.state = "failed";
+    console.warn("chart not drawn:", error);
+  }
+}
+
+function drawAll() { document.querySelectorAll("[data-chart]").forEach(draw); }
+
+document.addEventListener("DOMContentLoaded", () => {
+  drawAll();
+  let width = window.innerWidth;
+  let waiting = 0;
+  window.addEventListener("resize", () => {
+    if (window.innerWidth === width) return;
+    width = window.innerWidth;
+    clearTimeout(waiting);
+    waiting = setTimeout(drawAll, 200);
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+});
