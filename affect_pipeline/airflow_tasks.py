@@ -118,7 +118,7 @@ def collect() -> list[int]:
     return list(result.shards)
 
 
-@task(inlets=_tables("journals"))
+@task(doc_md="Decode and measure the recordings of one shard of patients.", inlets=_tables("journals"))
 def measure(shard: int) -> dict[str, Any]:
     """Decode and measure the recordings of one shard of patients."""
     from affect_pipeline.stages.measure import measure as stage
@@ -140,7 +140,12 @@ def validate() -> list[int]:
     return list(result.shards_to_score)
 
 
-@task(pool="gpu", inlets=_tables("journals"), outlets=_tables("scores", "model_versions"))
+@task(
+    doc_md="Score the accepted recordings of one shard of patients with the champion model.",
+    pool="gpu",
+    inlets=_tables("journals"),
+    outlets=_tables("scores", "model_versions"),
+)
 def score(shard: int) -> dict[str, Any]:
     """Score the accepted recordings of one shard of patients with the champion model."""
     from affect_pipeline.stages.score import score as stage
