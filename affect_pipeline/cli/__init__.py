@@ -14,7 +14,7 @@ from rich.console import Console
 
 from affect_pipeline.errors import AffectError
 
-GROUPS: dict[str, str] = {}
+GROUPS: dict[str, str] = {"warehouse": "affect_pipeline.cli.warehouse"}
 """Command groups: name on the command line -> module that holds its ``app``."""
 
 TOP_LEVEL: tuple[str, ...] = ("affect_pipeline.cli.stack", "affect_pipeline.cli.simulate")

@@ -137,6 +137,11 @@ def stop(settings: Settings) -> None:
     _stop(settings.postgres_dir)
 
 
+def socket_dir(settings: Settings) -> Path | None:
+    """Return the folder of the running server's socket, None if it does not run."""
+    return _running_socket_dir(settings.postgres_dir)
+
+
 def is_running(settings: Settings) -> bool:
     """Return whether the embedded server of this home runs."""
     return _running_socket_dir(settings.postgres_dir) is not None
@@ -229,8 +234,17 @@ def _start(data_dir: Path, user: ServerUser) -> Path:
     _write_settings(data_dir, socket_dir, user)
     log = data_dir / "server.log"
     arguments = ["-w", "-t", str(START_TIMEOUT_S), "-l", str(log), "-D", str(data_dir), "start"]
-    _run(user, "pg_ctl", *arguments, failed=f"the embedded PostgreSQL in {data_dir} did not start", log=log)
-    return socket_dir
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            _run(user, "pg_ctl", *arguments, failed=f"the embedded PostgreSQL in {data_dir} did not start", log=log)
+        except StackError as error:
+            # After the server was killed, its last sessions may take a moment to notice.
+            if "shared memory block" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return socket_dir
 
 
 def _write_settings(data_dir: Path, socket_dir: Path, user: ServerUser) -> None:

@@ -44,6 +44,12 @@ def warehouse_url(settings: Settings) -> sa.URL:
     return url.set(drivername="postgresql+psycopg")
 
 
+def libpq_url(url: sa.URL, hide_password: bool = False) -> str:
+    """Return a URL as psql and pg_dump read it: they know ``%20`` but take ``+`` for a plus."""
+    address, mark, query = url.set(drivername="postgresql").render_as_string(hide_password).partition("?")
+    return address + mark + query.replace("+", "%20")
+
+
 def connect(settings: Settings) -> sa.Engine:
     """Return the engine of the warehouse: one a process and URL, checked to answer.
 
@@ -56,27 +62,41 @@ def connect(settings: Settings) -> sa.Engine:
     WarehouseUnavailable
         If the warehouse does not answer; names the setting, never the password.
     """
-    url = warehouse_url(settings)
+    try:
+        return _checked(engine_for(warehouse_url(settings)))
+    except WarehouseUnavailable:
+        if settings.warehouse_url:
+            raise
+        # The embedded server may have died between being seen and being asked; it is started again then.
+        return _checked(engine_for(warehouse_url(settings)))
+
+
+def engine_for(url: sa.URL) -> sa.Engine:
+    """Return this process's engine for a URL, without trying whether it answers."""
     with _engines_lock:
         # The process is part of the key: connections must not be shared with a forked child.
         key = (os.getpid(), url.render_as_string(hide_password=False))
         if key not in _engines:
             _engines[key] = create_engine(url)
-        engine = _engines[key]
-    _check(engine)
-    return engine
+        return _engines[key]
 
 
 def disconnect(settings: Settings) -> None:
-    """Close this process's connections to a warehouse; the next `connect` opens new ones."""
-    url = settings.warehouse_url and sa.make_url(settings.warehouse_url).set(drivername="postgresql+psycopg")
+    """Close this process's connections to a warehouse, whatever their login; the next `connect` opens new ones."""
+    if settings.warehouse_url:
+        place = _place(sa.make_url(settings.warehouse_url))
+    else:
+        from affect_pipeline.warehouse.embedded import socket_dir
+
+        place = (None, None, "affect", str(socket_dir(settings)))
     with _engines_lock:
         for key, engine in list(_engines.items()):
-            if key[0] != os.getpid():
-                continue
-            embedded_here = not url and str(settings.postgres_dir) == engine.url.query.get("host")
-            if engine.url == url or embedded_here:
+            if key[0] == os.getpid() and _place(engine.url) == place:
                 _engines.pop(key).dispose()
+
+
+def _place(url: sa.URL) -> tuple[object, ...]:
+    return (url.host, url.port, url.database, url.query.get("host"))
 
 
 def create_engine(url: sa.URL | str, **arguments: Any) -> sa.Engine:
@@ -97,10 +117,10 @@ def _set_up_session(connection: Any, _record: Any) -> None:
     connection.commit()
 
 
-def _check(engine: sa.Engine) -> None:
+def _checked(engine: sa.Engine) -> sa.Engine:
     try:
         with engine.connect():
-            pass
+            return engine
     except sa.exc.OperationalError as error:
         where = engine.url.render_as_string(hide_password=True)
         detail = str(error.orig).splitlines()[0] if error.orig else ""

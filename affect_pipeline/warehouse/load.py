@@ -80,11 +80,11 @@ def ensure_months(connection: sa.Connection, table: str, days: pa.ChunkedArray |
     array = days if isinstance(days, pa.ChunkedArray | pa.Array) else pa.array(days, pa.date32())
     unique = {day.replace(day=1) for day in pc.unique(array).to_pylist() if day is not None}
     arguments: dict[str, Any] = {"table": table, "months": sorted(unique)}
-    missing = connection.exec_driver_sql(sql("load/list_missing_months"), arguments).scalars().all()
+    missing = connection.execute(sa.text(sql("load/list_missing_months")), arguments).scalars().all()
     if not missing:
         return 0
     with connection.engine.begin() as apart:
-        made = apart.exec_driver_sql(sql("load/make_months"), {"table": table, "months": sorted(missing)}).scalar_one()
+        made = apart.execute(sa.text(sql("load/make_months")), {"table": table, "months": list(missing)}).scalar_one()
     return int(made)
 
 
@@ -98,7 +98,7 @@ def _statement(table: str) -> str:
 def _types(connection: sa.Connection, table: str, given: list[str]) -> list[tuple[str, str]]:
     """Return (column, type) of what is to be loaded, after checking that the frame has it all and nothing else."""
     target, only = _PARTIAL.get(table, (table, None))
-    described = connection.exec_driver_sql(sql("load/describe_columns"), {"table": target}).all()
+    described = connection.execute(sa.text(sql("load/describe_columns")), {"table": target}).all()
     known = {name: (data_type, default) for name, data_type, default in described if only is None or name in only}
     if unknown := sorted(set(given) - set(known)):
         raise LoadError(f"affect.{table} has no column {', '.join(unknown)}; it has {', '.join(known)}")

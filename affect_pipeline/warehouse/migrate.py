@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 
 from affect_pipeline.errors import MigrationError
-from affect_pipeline.warehouse.queries import sql_dir
+from affect_pipeline.warehouse.queries import sql, sql_dir
 
 LOCK_KEY = 0x61666665637400  # "affect"; any number that nobody else locks
 REPEATABLE_FOLDERS = ("functions", "views", "roles")
@@ -91,13 +92,13 @@ def migrate(engine: sa.Engine, folder: Path | None = None) -> list[str]:
         pending = _pending(migrations, applied)
         for migration in pending:
             _apply(cursor, migration.name, migration.text)
-            _record(cursor, migration.name, migration.checksum)
+            _record(connection, migration.name, migration.checksum)
         done = [migration.name for migration in pending]
         checksum = hashlib.sha256("\0".join(text for _, text in repeatable).encode()).hexdigest()
         if pending or applied.get(REPEATABLE_NAME) != checksum:
             for name, text in repeatable:
                 _apply(cursor, name, text)
-            _record(cursor, REPEATABLE_NAME, checksum)
+            _record(connection, REPEATABLE_NAME, checksum)
             done.append(REPEATABLE_NAME)
     return done
 
@@ -118,8 +119,6 @@ def _check_server(cursor: Any) -> None:
 
 
 def _make_ledger(cursor: Any) -> None:
-    from affect_pipeline.warehouse.queries import sql
-
     _apply(cursor, "schema_migrations", sql("ledger/schema_migrations"))
 
 
@@ -149,15 +148,11 @@ def _pending(migrations: list[Migration], applied: dict[str, str]) -> list[Migra
 
 
 def _apply(cursor: Any, name: str, text: str) -> None:
-    import psycopg
-
     try:
         cursor.execute(text)
     except psycopg.Error as error:
         raise MigrationError(f"{name} failed, nothing was changed: {str(error).strip()}") from error
 
 
-def _record(cursor: Any, name: str, checksum: str) -> None:
-    from affect_pipeline.warehouse.queries import sql
-
-    cursor.execute(sql("ledger/record_migration"), {"name": name, "checksum": checksum})
+def _record(connection: sa.Connection, name: str, checksum: str) -> None:
+    connection.execute(sa.text(sql("ledger/record_migration")), {"name": name, "checksum": checksum})

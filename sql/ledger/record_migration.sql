@@ -1,3 +1,3 @@
 INSERT INTO affect.schema_migrations (name, checksum)
-VALUES (%(name)s, %(checksum)s)
+VALUES (:name, :checksum)
 ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied_at = excluded.applied_at;

@@ -6,5 +6,5 @@ SELECT
 FROM pg_catalog.pg_attribute AS a
 INNER JOIN pg_catalog.pg_class AS c ON a.attrelid = c.oid
 INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid
-WHERE n.nspname = 'affect' AND c.relname = %(table)s AND a.attnum > 0 AND NOT a.attisdropped
+WHERE n.nspname = 'affect' AND c.relname = :table AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum;

@@ -69,9 +69,10 @@ def test_two_loads_in_one_transaction(warehouse: sa.Engine) -> None:
 
 
 def test_a_transaction_that_fails_leaves_nothing(warehouse: sa.Engine) -> None:
-    with pytest.raises(sa.exc.ProgrammingError), warehouse.begin() as connection:
+    with warehouse.connect() as connection:
         upsert(connection, "scores", frame(score()))
-        connection.exec_driver_sql("SELECT no_such_column")
+        with pytest.raises(sa.exc.ProgrammingError):
+            connection.exec_driver_sql("SELECT no_such_column")
     assert read(warehouse, "SELECT count(*) FROM affect.scores") == [(0,)]
 
 

@@ -1,0 +1,62 @@
+-- Rights by role, each the least that its work needs. Everything is taken away first: this file is the whole truth.
+REVOKE ALL ON ALL TABLES IN SCHEMA affect FROM public, affect_pipeline, affect_analyst, affect_counselor, affect_admin;
+REVOKE ALL ON ALL TABLES IN SCHEMA affect_private
+FROM public, affect_pipeline, affect_analyst, affect_counselor, affect_admin;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA affect
+FROM public, affect_pipeline, affect_analyst, affect_counselor, affect_admin;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA affect_private
+FROM public, affect_pipeline, affect_analyst, affect_counselor, affect_admin;
+
+GRANT USAGE ON SCHEMA affect TO affect_pipeline, affect_analyst, affect_counselor, affect_admin;
+GRANT USAGE ON SCHEMA affect_private TO affect_pipeline;
+GRANT EXECUTE ON FUNCTION affect.current_login(), affect.current_clinics(), affect.visible_patients()
+TO affect_pipeline, affect_analyst, affect_counselor, affect_admin;
+GRANT EXECUTE ON FUNCTION affect.content_hash() TO affect_pipeline;
+GRANT EXECUTE ON FUNCTION affect.ensure_month_partitions(name, date []) TO affect_pipeline;
+GRANT EXECUTE ON FUNCTION affect_private.open_session(text, integer), affect_private.reset_web_passwords()
+TO affect_pipeline;
+
+-- The pipeline writes what it computes, and never changes what people did.
+GRANT SELECT, INSERT, UPDATE, DELETE ON
+affect.patients, affect.journals, affect.deliveries, affect.audio_quality, affect.quality_checks, affect.biomarkers,
+affect.scores, affect.model_versions, affect.day_values, affect.baselines, affect.chart_days, affect.chart_state,
+affect.drift_alerts, affect.alert_events, affect.nights
+TO affect_pipeline;
+GRANT SELECT, INSERT, UPDATE ON affect.runs TO affect_pipeline;
+GRANT SELECT, INSERT ON affect.alert_actions, affect.notifications, affect.quarantine_releases TO affect_pipeline;
+GRANT SELECT ON affect.schema_migrations TO affect_pipeline;
+
+-- The service that asks who somebody is runs as the pipeline.
+GRANT SELECT, INSERT, UPDATE ON affect.people TO affect_pipeline;
+GRANT SELECT, INSERT, DELETE ON affect.care_assignments TO affect_pipeline;
+GRANT SELECT, INSERT, UPDATE, DELETE ON affect.access_tokens TO affect_pipeline;
+
+-- Analysts read all clinics, under pseudonyms, and not what people wrote in their own words.
+GRANT SELECT ON
+affect.patients, affect.journals, affect.deliveries, affect.audio_quality, affect.quality_checks, affect.biomarkers,
+affect.scores, affect.model_versions, affect.day_values, affect.baselines, affect.chart_days, affect.drift_alerts,
+affect.alert_events, affect.nights, affect.runs, affect.quarantine_releases, affect.care_assignments
+TO affect_analyst;
+GRANT SELECT (action_id, alert_id, actor, kind, at) ON affect.alert_actions TO affect_analyst;
+GRANT SELECT (login, display_name) ON affect.people TO affect_analyst;
+
+-- Counselors read their patients (row-level security says which) and act on alerts in their own name.
+GRANT SELECT ON
+affect.patients, affect.journals, affect.audio_quality, affect.quality_checks, affect.biomarkers, affect.scores,
+affect.model_versions, affect.day_values, affect.baselines, affect.chart_days, affect.drift_alerts,
+affect.alert_events, affect.alert_actions, affect.nights, affect.runs, affect.quarantine_releases,
+affect.care_assignments, affect.people
+TO affect_counselor;
+GRANT INSERT (alert_id, actor, kind, comment) ON affect.alert_actions TO affect_counselor;
+
+-- Administrators decide who sees whom and let journals out of quarantine.
+GRANT SELECT ON
+affect.patients, affect.journals, affect.deliveries, affect.audio_quality, affect.quality_checks, affect.biomarkers,
+affect.scores, affect.model_versions, affect.day_values, affect.baselines, affect.chart_days, affect.drift_alerts,
+affect.alert_events, affect.alert_actions, affect.nights, affect.runs, affect.quarantine_releases,
+affect.care_assignments, affect.people, affect.schema_migrations
+TO affect_admin;
+GRANT INSERT (alert_id, actor, kind, comment) ON affect.alert_actions TO affect_admin;
+GRANT INSERT (journal_id, actor, reason) ON affect.quarantine_releases TO affect_admin;
+GRANT INSERT, UPDATE, DELETE ON affect.people TO affect_admin;
+GRANT INSERT (login, patient_key, assigned_by), DELETE ON affect.care_assignments TO affect_admin;
