@@ -119,8 +119,9 @@ def signal_to_noise_db(spectra: Spectra) -> float:
     """Compare the power of speech with that of the noise around it.
 
     The noise is what is heard at least 0.1 s away from speech, without its loudest tenth (a door, a
-    cough). If there is less than 0.3 s of that, it is estimated from the quietest moments of each
-    frequency during speech.
+    cough), or what is left in the quietest moments of each frequency during speech, whichever is
+    less: the first counts speech that was not detected as noise, the second long vowels. With less
+    than 0.3 s around the speech only the second is known.
 
     Parameters
     ----------
@@ -141,10 +142,9 @@ def signal_to_noise_db(spectra: Spectra) -> float:
         return math.nan
     speech_power = float(spectra.frame_power[spectra.is_speech].mean())
     around = np.sort(spectra.frame_power[~_near_speech(spectra)])
+    noise_power = _noise_during_speech(spectra)
     if around.size * HOP >= MIN_NOISE_S * RATE_HZ:
-        noise_power = float(around[: max(int(around.size * NOISE_KEPT), 1)].mean())
-    else:
-        noise_power = _noise_during_speech(spectra)
+        noise_power = min(noise_power, float(around[: max(int(around.size * NOISE_KEPT), 1)].mean()))
     if speech_power <= 0:
         return math.nan
     floor = speech_power / (1 + 10 ** (MAX_SNR_DB / 10))

@@ -1,0 +1,163 @@
+"""The sidecar: what the app says about a recording, in a small JSON file beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+from affect_pipeline.errors import SidecarError
+
+MAX_SIDECAR_BYTES = 64 * 1024
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+MAX_TEXT = 100
+FREE_TEXT = re.compile(r"[\w][\w .,:;!?()/+#-]*")
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+AGE_BAND = re.compile(r"\d{1,3}-\d{1,3}|\d{1,3}\+")
+SEXES = frozenset({"f", "m", "x"})
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """What a sidecar says, after checks.
+
+    Parameters
+    ----------
+    recorded_at : datetime
+        Moment of the recording, in UTC.
+    utc_offset_min : int
+        Offset from UTC where and when it was made.
+    time_zone : str or None
+        IANA name, if a known one was given.
+    consent : bool or None
+        True, False (withdrawn), or None if the sidecar does not say.
+    device, prompt, language, clinic, sex, age_band : str or None
+        As given, if it looks like what it should be.
+    """
+
+    recorded_at: datetime
+    utc_offset_min: int
+    time_zone: str | None
+    consent: bool | None
+    device: str | None = None
+    prompt: str | None = None
+    language: str | None = None
+    clinic: str | None = None
+    sex: str | None = None
+    age_band: str | None = None
+
+    @property
+    def local_day(self) -> date:
+        """Calendar day on which the patient recorded, where the patient was."""
+        if self.time_zone:
+            return self.recorded_at.astimezone(ZoneInfo(self.time_zone)).date()
+        return (self.recorded_at + timedelta(minutes=self.utc_offset_min)).date()
+
+
+def parse_sidecar(content: bytes, source_id: str = "") -> Sidecar:
+    """Read a sidecar that anybody may have written.
+
+    Parameters
+    ----------
+    content : bytes
+        The JSON text.
+    source_id : str
+        The patient's identifier in the landing zone: a text that repeats it is dropped, so that it
+        does not travel on as, say, the name of a device.
+
+    Returns
+    -------
+    Sidecar
+
+    Raises
+    ------
+    SidecarError
+        With reason ``sidecar_malformed``; the detail never quotes the content.
+    """
+    fields = _json_object(content)
+    time_zone = _time_zone(fields.get("time_zone"))
+    recorded_at, offset = _recorded_at(fields.get("recorded_at"), time_zone)
+    consent = fields.get("consent")
+    if consent is not None and not isinstance(consent, bool):
+        _malformed("consent must be true or false")
+    sex = _text(fields, "sex", re.compile("[fmx]"), source_id)
+    return Sidecar(
+        recorded_at=recorded_at,
+        utc_offset_min=offset,
+        time_zone=time_zone,
+        consent=consent,
+        device=_text(fields, "device", FREE_TEXT, source_id),
+        prompt=_text(fields, "prompt", FREE_TEXT, source_id),
+        language=_text(fields, "language", LANGUAGE, source_id),
+        clinic=_text(fields, "clinic", FREE_TEXT, source_id),
+        sex=sex,
+        age_band=_text(fields, "age_band", AGE_BAND, source_id),
+    )
+
+
+def consent_of(content: bytes) -> bool | None:
+    """Return what a sidecar says about consent, even if the rest of it makes no sense.
+
+    A patient who withdrew consent is not to be collected because a date was misspelt.
+    """
+    try:
+        value = _json_object(content).get("consent")
+    except SidecarError:
+        return None
+    return value if isinstance(value, bool) else None
+
+
+def _json_object(content: bytes) -> dict[str, Any]:
+    if len(content) > MAX_SIDECAR_BYTES:
+        _malformed(f"more than {MAX_SIDECAR_BYTES} bytes")
+    try:
+        fields = json.loads(content.decode("utf-8-sig"), parse_constant=lambda name: _malformed(f"{name} is not JSON"))
+    except RecursionError:
+        _malformed("nested too deeply")
+    except ValueError as error:  # also bad UTF-8 and numbers of thousands of digits
+        _malformed(f"not JSON ({type(error).__name__})")
+    if not isinstance(fields, dict):
+        _malformed("not a JSON object")
+    return fields
+
+
+def _recorded_at(value: object, time_zone: str | None) -> tuple[datetime, int]:
+    if not isinstance(value, str):
+        _malformed("recorded_at is missing; write for instance 2026-01-05T08:12:00+01:00")
+    try:
+        moment = datetime.fromisoformat(value.strip())
+        if moment.tzinfo is None and time_zone:
+            moment = moment.replace(tzinfo=ZoneInfo(time_zone))
+        offset = moment.utcoffset()
+        if offset is None:
+            _malformed("recorded_at has no offset and there is no time_zone")
+        in_utc = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        _malformed("recorded_at is not an ISO 8601 time")
+    if in_utc < EARLIEST:
+        _malformed(f"recorded_at is before {EARLIEST.year}: the device's clock was not set")
+    return in_utc, round(offset.total_seconds() / 60)
+
+
+def _time_zone(value: object) -> str | None:
+    """Return the name if it is that of a time zone; otherwise the offset has to do."""
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        return None
+    try:
+        return ZoneInfo(value).key
+    except (ValueError, OSError, KeyError):  # unknown, a path, a folder, or not a zone file
+        return None
+
+
+def _text(fields: dict[str, Any], name: str, pattern: re.Pattern[str], source_id: str) -> str | None:
+    value = fields.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT or not pattern.fullmatch(value):
+        return None
+    return None if len(source_id) > 2 and source_id.casefold() in value.casefold() else value
+
+
+def _malformed(detail: str) -> NoReturn:
+    raise SidecarError("sidecar_malformed", detail)
