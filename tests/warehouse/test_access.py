@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -48,7 +46,7 @@ EVERYBODY = ("ann", "rob", "liz", "ada", "max")
 
 
 @pytest.fixture(scope="module")
-def cared_for(module_warehouse: sa.Engine) -> Iterator[sa.Engine]:
+def cared_for(module_warehouse: sa.Engine) -> sa.Engine:
     """Three patients: one in the north, one in the south, and one in the west who is assigned to Liz."""
     with module_warehouse.begin() as connection:
         for clinic in ("north", "south", "west"):
@@ -65,15 +63,18 @@ def cared_for(module_warehouse: sa.Engine) -> Iterator[sa.Engine]:
             upsert(connection, "audio_quality", frame({"journal_id": digest(clinic)} | quality))
         connection.exec_driver_sql(
             "INSERT INTO affect.people (login, display_name, role, clinics, sees, active) VALUES "
-            "('ann', 'Ann', 'counselor', '{north}', 'clinic', true), ('rob', 'Rob', 'counselor', '{south}', 'clinic', true), "
-            "('liz', 'Liz', 'counselor', '{north}', 'assigned', true), ('ada', 'Ada', 'analyst', '{}', 'clinic', true), "
-            "('max', 'Max', 'admin', '{}', 'clinic', true), ('old', 'Old', 'counselor', '{north}', 'clinic', false)"
+            "('ann', 'Ann', 'counselor', '{north}', 'clinic', true), "
+            "('rob', 'Rob', 'counselor', '{south}', 'clinic', true), "
+            "('liz', 'Liz', 'counselor', '{north}', 'assigned', true), "
+            "('ada', 'Ada', 'analyst', '{}', 'clinic', true), "
+            "('max', 'Max', 'admin', '{}', 'clinic', true), "
+            "('old', 'Old', 'counselor', '{north}', 'clinic', false)"
         )
         connection.exec_driver_sql(
             "INSERT INTO affect.care_assignments (login, patient_key, assigned_by) VALUES (%s, %s, %s)",
             ("liz", key("west"), "max"),
         )
-    yield module_warehouse
+    return module_warehouse
 
 
 def allowed(connection: sa.Connection, role: str, table: str) -> str:

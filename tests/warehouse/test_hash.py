@@ -67,4 +67,4 @@ def test_settings_of_the_session_do_not_matter(warehouse: sa.Engine) -> None:
             connection.exec_driver_sql(f"SET {setting}")
         rows = connection.exec_driver_sql("SELECT table_name, digest FROM affect.content_hash()").all()
         connection.rollback()
-    assert {name: value for name, value in rows} == expected
+    assert {row.table_name: row.digest for row in rows} == expected

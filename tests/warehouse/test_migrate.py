@@ -71,7 +71,7 @@ def test_a_warehouse_of_a_newer_version_is_refused(empty: sa.Engine, ours: Path)
     newer.write_text("SELECT 1;\n")
     migrate(empty, ours)
     newer.unlink()
-    with pytest.raises(MigrationError, match="9999_future was applied .* newer affect-pipeline"):
+    with pytest.raises(MigrationError, match=r"9999_future was applied .* newer affect-pipeline"):
         migrate(empty, ours)
 
 
