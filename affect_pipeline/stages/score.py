@@ -8,10 +8,9 @@ memory-mapped file as it is scored; memory does not grow with the shard.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,40 +18,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from affect_pipeline.errors import AffectError
-from affect_pipeline.files import mapped_arrow, read_json, read_metadata, read_parquet, write_parquet
-from affect_pipeline.model.encoder import AFFECT_FILE, read_metrics
+from affect_pipeline.files import mapped_arrow, read_metadata, read_parquet, write_parquet
 from affect_pipeline.model.provenance import file_digest
-from affect_pipeline.model.registry import ResolvedModel, resolve
-from affect_pipeline.model.scorer import OUTPUT_COLUMNS, JournalScore, Scorer
-from affect_pipeline.model.summary import one_line
+from affect_pipeline.model.registry import resolve
+from affect_pipeline.model.score_rows import JournalScorer, score_table, write_scores
+from affect_pipeline.model.scorer import Scorer
 from affect_pipeline.nights import Nights
 from affect_pipeline.settings import Settings
-from affect_pipeline.warehouse.engine import connect
-from affect_pipeline.warehouse.load import upsert
 
 SCORER_VERSION = 1
 """Raised when the way from samples to scores changes, so that stored scores are made anew."""
 
 PASSED = ("accepted", "warned")
-
-SCORES = pa.schema(
-    [
-        ("local_day", pa.date32()),
-        ("journal_id", pa.string()),
-        ("patient_key", pa.string()),
-        ("model_digest", pa.string()),
-        *((name, pa.int32() if name == "n_windows" else pa.float64()) for name in OUTPUT_COLUMNS),
-    ]
-)
-
-
-class JournalScorer(Protocol):
-    """What scores journals: `Scorer`, or something light in a test."""
-
-    def stream(self, audios: Iterable[npt.NDArray[np.int16]]) -> Iterator[JournalScore]:
-        """Score journals one after the other."""
-        ...
-
 
 OpenScorer = Callable[[Path, Settings], JournalScorer]
 
@@ -150,64 +127,6 @@ class _Inputs:
                 for row, journal_id in enumerate(batch.column("journal_id").to_pylist()):
                     if journal_id in chosen and edges[row + 1] > edges[row]:
                         yield journal_id, samples[edges[row] : edges[row + 1]]
-
-
-def score_table(
-    journals: pa.Table, audio: Iterable[tuple[str, npt.NDArray[np.int16]]], digest: str, scorer: JournalScorer
-) -> pa.Table:
-    """Return the rows of the table ``scores`` for journals.
-
-    Parameters
-    ----------
-    journals : pyarrow.Table
-        Columns ``journal_id``, ``patient_key``, ``local_day``; the rows that may be scored.
-    audio : Iterable of (journal_id, samples)
-        Prepared audio; consumed as it is scored.
-    digest : str
-        Digest of the scorer's model.
-    scorer : JournalScorer
-        The scorer.
-
-    Returns
-    -------
-    pyarrow.Table
-        One row a journal that has audio, sorted by journal_id; schema `SCORES`.
-    """
-    about = {row["journal_id"]: row for row in journals.to_pylist()}
-    heard: list[str] = []
-
-    def samples() -> Iterator[npt.NDArray[np.int16]]:
-        for journal_id, piece in audio:
-            heard.append(journal_id)
-            yield piece
-
-    scores = list(scorer.stream(samples()))
-    rows: list[dict[str, Any]] = [
-        about[journal_id] | {"model_digest": digest} | {name: getattr(score, name) for name in OUTPUT_COLUMNS}
-        for journal_id, score in sorted(zip(heard, scores, strict=True), key=lambda pair: pair[0])
-    ]
-    return pa.Table.from_pylist(rows, SCORES)
-
-
-def write_scores(settings: Settings, model: ResolvedModel, table: pa.Table) -> None:
-    """Write scores, and which model they are from, to the warehouse in one transaction."""
-    version = {
-        "model_digest": model.version.digest,
-        "name": model.version.name,
-        "registry_version": model.version.version,
-        "description": one_line(read_json(model.folder / AFFECT_FILE)),
-        "metrics": read_metrics(model.folder),
-        "registered_at": model.version.registered_at,
-    }
-    with connect(settings).begin() as connection:
-        upsert(connection, "model_versions", _one_row(version))
-        upsert(connection, "scores", table)
-
-
-def _one_row(values: dict[str, Any]) -> Any:
-    import pandas as pd
-
-    return pd.DataFrame([values])
 
 
 def _made_by(stage: str, path: Path) -> Path:

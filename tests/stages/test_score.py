@@ -14,10 +14,11 @@ import sqlalchemy as sa
 from affect_pipeline.errors import AffectError, DigestMismatch, ModelError, RegistryUnavailable
 from affect_pipeline.files import read_parquet, write_arrow, write_parquet
 from affect_pipeline.model.registry import resolve
+from affect_pipeline.model.score_rows import JournalScorer
 from affect_pipeline.model.scorer import JournalScore, Scorer
 from affect_pipeline.nights import Nights
 from affect_pipeline.settings import Settings
-from affect_pipeline.stages.score import JournalScorer, score
+from affect_pipeline.stages.score import score
 from affect_pipeline.warehouse.engine import connect
 from affect_pipeline.warehouse.load import upsert
 from tests.model.registries import copy_registry, registry_template
