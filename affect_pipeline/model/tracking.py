@@ -66,6 +66,7 @@ def mlflow_client(settings: Settings) -> Iterator[MlflowClient]:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     uri = mlflow_uri(settings)
+    _check_that_it_answers(uri)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow warns of its own insides, such as missing type hints
         import mlflow
@@ -106,6 +107,23 @@ def experiment_id(settings: Settings, client: MlflowClient, name: str) -> str:
         if error.error_code != "RESOURCE_ALREADY_EXISTS" or experiment is None:
             raise
         return str(experiment.experiment_id)  # another process was first
+
+
+def _check_that_it_answers(uri: str) -> None:
+    """Connect to a PostgreSQL store once: MLflow itself would try again for minutes before it gives up."""
+    import sqlalchemy as sa
+
+    if not uri.startswith("postgresql"):
+        return
+    url = sa.make_url(uri)
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args={"connect_timeout": 10})
+    try:
+        engine.connect().close()
+    except sa.exc.OperationalError as error:
+        where = url.render_as_string(hide_password=True)
+        raise RegistryUnavailable(f"the model registry at {where}", SETTING, _first_line(error)) from error
+    finally:
+        engine.dispose()
 
 
 def _first_line(error: BaseException) -> str:

@@ -120,11 +120,11 @@ def settings_digest(settings: Settings) -> str:
 
 
 def _run_row(settings: Settings, nights: Nights, run: RunIdentity, now: datetime) -> dict[str, Any]:
-    from affect_pipeline.quality.suite import SUITE_VERSION
+    from affect_pipeline.quality.contract import suite_version
 
     origin = {
         "outcome": "succeeded",
-        "suite_version": SUITE_VERSION,
+        "suite_version": suite_version(),
         "settings_digest": settings_digest(settings),
         "code_version": __version__,
         "finished_at": now,
