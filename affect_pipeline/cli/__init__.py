@@ -14,10 +14,10 @@ from rich.console import Console
 
 from affect_pipeline.errors import AffectError
 
-GROUPS: dict[str, str] = {"warehouse": "affect_pipeline.cli.warehouse"}
+GROUPS: dict[str, str] = {"warehouse": "affect_pipeline.cli.warehouse", "people": "affect_pipeline.cli.people"}
 """Command groups: name on the command line -> module that holds its ``app``."""
 
-TOP_LEVEL: tuple[str, ...] = ("affect_pipeline.cli.stack", "affect_pipeline.cli.simulate")
+TOP_LEVEL: tuple[str, ...] = ("affect_pipeline.cli.stack", "affect_pipeline.cli.simulate", "affect_pipeline.cli.serve")
 """Modules whose commands stand directly under ``affect``."""
 
 

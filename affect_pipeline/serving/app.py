@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,7 @@ def create_app(
     load_scorer: Callable[[], ScoresAudio] | None = None,
     identity: Identity | None = None,
     options: ServingOptions | None = None,
+    clock: Callable[[], datetime] = journals.utc_now,
     frame_ancestors: str = "'none'",
 ) -> FastAPI:
     """Build the web service.
@@ -76,6 +78,8 @@ def create_app(
         Who asks; by default our own login by access token.
     options : ServingOptions, optional
         Limits.
+    clock : callable
+        Returns the present time.
     frame_ancestors : str
         Who may show the pages in a frame (a CSP source list).
 
@@ -110,9 +114,10 @@ def create_app(
     )
     metrics = health.ServiceMetrics(inference)
     app.state.settings, app.state.options, app.state.database = settings, options, database
+    app.state.clock = clock
     app.state.signer, app.state.inference, app.state.metrics = signer, inference, metrics
     app.state.decoding = analyze.DecodingGate(executor)
-    app.state.identity = identity or TokenIdentity(database, signer)
+    app.state.identity = identity or TokenIdentity(database, signer, lambda: clock().timestamp())
     app.state.streams = stream.OpenStreams(options.max_streams, metrics)
     for module in (analyze, stream, journals, patients, alerts, overview, health):
         app.include_router(module.router)

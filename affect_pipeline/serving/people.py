@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from affect_pipeline.errors import SettingsError
 from affect_pipeline.serving.sessions import token_digest
@@ -132,15 +132,56 @@ def new_token(database: Database, login: str, scope: str = "everything", expires
     -------
     str
         The token, to be shown once.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such person or scope.
     """
     if scope not in SCOPES:
         raise SettingsError(f"{scope!r} is not one of the scopes {', '.join(SCOPES)}")
+    if find_by_login(database, login) is None:
+        raise SettingsError(f"{login!r} is not a person with access; `affect people add {login}` makes one")
     token = f"affect_{secrets.token_urlsafe(TOKEN_BYTES)}"
     with database.as_service() as queries:
         queries.run(
             "add_access_token", token_digest=token_digest(token), login=login, scope=scope, expires_at=expires_at
         )
     return token
+
+
+def end_access(database: Database, login: str) -> None:
+    """End all access of a person: sessions and tokens stop working with the next request.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such person.
+    """
+    with database.as_service() as queries:
+        if not queries.run("end_access", login=login):
+            raise SettingsError(f"{login!r} is not a person with access; `affect people list` shows who is")
+
+
+def assign_patient(database: Database, login: str, patient_key: str, assigned_by: str = "command line") -> None:
+    """Let a person look after a patient.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such person or patient.
+    """
+    with database.as_service() as queries:
+        known = queries.row("find_assignable", login=login, patient_key=patient_key)
+        if known is None:
+            raise SettingsError(f"{login!r} is not a person with access, or {patient_key!r} is not a patient")
+        queries.run("assign_patient", login=login, patient_key=patient_key, assigned_by=assigned_by)
+
+
+def list_people(database: Database) -> list[dict[str, Any]]:
+    """Return everybody who has access, with how many patients each was assigned."""
+    with database.as_service() as queries:
+        return queries.rows("list_people")
 
 
 def count_people(database: Database) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ PAGES = (
 )
 
 
-def url(request: Request, name: str, **parts: Any) -> str:
+def url(request: Request, name: str, /, **parts: Any) -> str:
     """Return the address of a route below whatever prefix the application is mounted under."""
     prefix: str = request.scope.get("root_path", "").rstrip("/")
     return prefix + str(request.app.url_path_for(name, **parts))
@@ -49,7 +49,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         environment()
         .get_template(template)
         .render(
-            url=lambda name, **parts: url(request, name, **parts),
+            url=partial(url, request),
             person=visitor.person if visitor else None,
             csrf_token=csrf_token(request),
             own_login=request.app.state.identity.has_own_login,

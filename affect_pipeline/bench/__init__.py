@@ -1,0 +1,1 @@
+"""Benchmarks that users can run: each prints a table and can write JSON."""

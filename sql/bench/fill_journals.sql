@@ -1,0 +1,40 @@
+-- Seven recordings in ten days; every twenty-fifth is not usable, and one patient in four changes the phone half-way.
+INSERT INTO affect.journals (
+    journal_id, patient_key, night, delivery_key, recorded_at, local_day, time_zone, device, prompt, language, clinic,
+    n_bytes, audio_format, status, failed, warned
+)
+SELECT
+    encode(sha256(convert_to(days.n || ' ' || days.d, 'UTF8')), 'hex'),
+    days.patient_key,
+    days.local_day + 1,
+    left(encode(sha256(convert_to('delivery ' || days.n || ' ' || days.d, 'UTF8')), 'hex'), 32),
+    (cast(days.local_day AS timestamp) + make_interval(hours => 8, mins => cast(days.draw * 900 AS integer)))
+    AT TIME ZONE days.time_zone,
+    days.local_day,
+    days.time_zone,
+    CASE WHEN days.n % 4 = 1 AND days.d < cast(:n_days AS integer) / 4 THEN 'phone-b' ELSE 'phone-a' END,
+    'How was your day?',
+    days.language,
+    days.clinic,
+    320044,
+    'wav',
+    CASE WHEN days.draw > 0.97 THEN 'quarantined' WHEN days.draw > 0.9 THEN 'warned' ELSE 'accepted' END,
+    cast(CASE WHEN days.draw > 0.97 THEN ARRAY['snr_high_enough'] ELSE '{}' END AS text []),
+    cast(CASE WHEN days.draw > 0.9 AND days.draw <= 0.97 THEN ARRAY['snr_comfortable'] ELSE '{}' END AS text [])
+FROM (
+    SELECT
+        n,
+        d,
+        patients.patient_key,
+        patients.time_zone,
+        patients.language,
+        patients.clinic,
+        cast(:last_day AS date) - d AS local_day,
+        (hashtextextended(n || ' ' || d, cast(:seed AS bigint)) & 1048575) / 1048575.0 AS draw
+    FROM generate_series(1, cast(:n_patients AS integer)) AS n
+    CROSS JOIN generate_series(0, cast(:n_days AS integer) - 1) AS d
+    INNER JOIN affect.patients
+        ON patients.patient_key = left(encode(sha256(convert_to('patient ' || n, 'UTF8')), 'hex'), 32)
+    WHERE n % 6 <> 5 OR d < 8
+) AS days
+WHERE days.draw > 0.3;

@@ -1,0 +1,2 @@
+-- The planner's statistics, which a fresh load has not got yet.
+ANALYZE;
