@@ -21,6 +21,9 @@ MIN_NOISE_S = 0.3
 NOISE_GUARD_S = 0.1
 NOISE_KEPT = 0.9
 NOISE_QUANTILE = 0.1
+WITHIN_SPEECH_CORRECTION = 1.25
+"""Noise under unbroken speech is overestimated. With white and pink noise of 6 to 35 dB added to
+recordings of several corpora, cut to their speech, this factor brings the median within 1.5 dB."""
 MAX_SNR_DB = 60.0
 
 CLIPPED_AT = 0.985
@@ -119,9 +122,8 @@ def signal_to_noise_db(spectra: Spectra) -> float:
     """Compare the power of speech with that of the noise around it.
 
     The noise is what is heard at least 0.1 s away from speech, without its loudest tenth (a door, a
-    cough), or what is left in the quietest moments of each frequency during speech, whichever is
-    less: the first counts speech that was not detected as noise, the second long vowels. With less
-    than 0.3 s around the speech only the second is known.
+    cough), unless the quietest moments of each frequency during speech hold less: then part of the
+    speech was missed. With less than 0.3 s around the speech these moments are all there is.
 
     Parameters
     ----------
@@ -141,16 +143,14 @@ def signal_to_noise_db(spectra: Spectra) -> float:
     if not spectra.is_speech.any():
         return math.nan
     speech_power = float(spectra.frame_power[spectra.is_speech].mean())
-    around = np.sort(spectra.frame_power[~_near_speech(spectra)])
-    noise_power = _noise_during_speech(spectra)
-    if around.size * HOP >= MIN_NOISE_S * RATE_HZ:
-        noise_power = min(noise_power, float(around[: max(int(around.size * NOISE_KEPT), 1)].mean()))
     if speech_power <= 0:
         return math.nan
-    floor = speech_power / (1 + 10 ** (MAX_SNR_DB / 10))
-    noise_power = max(noise_power, floor)
-    ratio = max(speech_power - noise_power, 0.01 * noise_power) / noise_power
-    return float(min(10 * math.log10(ratio), MAX_SNR_DB))
+    within_db = _ratio_db(speech_power, _noise_during_speech(spectra))
+    around = np.sort(spectra.frame_power[~_near_speech(spectra)])
+    if around.size * HOP < MIN_NOISE_S * RATE_HZ:
+        return min(max(within_db, within_db * WITHIN_SPEECH_CORRECTION), MAX_SNR_DB)
+    around_db = _ratio_db(speech_power, float(around[: max(int(around.size * NOISE_KEPT), 1)].mean()))
+    return max(around_db, within_db)
 
 
 def clipping_ratio(samples: Samples) -> float:
@@ -217,6 +217,13 @@ def bandwidth_hz(samples: Samples, sample_rate_hz: int) -> float:
 def decibels_per_hz(density: Floats) -> Floats:
     """Return a power density in dB per Hz, with a floor far under any recording."""
     return 10 * np.log10(np.maximum(density, 1e-20))
+
+
+def _ratio_db(speech_power: float, noise_power: float) -> float:
+    """Return the ratio of speech to noise, given the power of both together and of the noise."""
+    noise_power = max(noise_power, speech_power / (1 + 10 ** (MAX_SNR_DB / 10)))
+    ratio = max(speech_power - noise_power, 0.01 * noise_power) / noise_power
+    return min(10 * math.log10(ratio), MAX_SNR_DB)
 
 
 def _level_dbfs(spectra: Spectra) -> float:

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -141,26 +142,29 @@ def _read_with_libsndfile(path: Path, limits: DecodeLimits) -> tuple[npt.NDArray
 
     try:
         with soundfile.SoundFile(path) as file:
-            _check_header(file.samplerate, file.channels, 0.0, limits)
-            most = int(limits.max_duration_s * file.samplerate)
-            promised = file.frames
-            if promised > most and file.format != "MP3":  # MP3 headers often only guess their length
-                _check_header(file.samplerate, file.channels, promised / file.samplerate, limits)
-            blocks, n_read = [], 0
-            while n_read <= most:
-                block = file.read(min(BLOCK_FRAMES, most + 1 - n_read), dtype="float32", always_2d=True)
-                if not len(block):
-                    break
-                blocks.append(block)
-                n_read += len(block)
-            _check_header(file.samplerate, file.channels, n_read / file.samplerate, limits)
-            if n_read < promised and file.format == "FLAC":
-                raise DecodeError("truncated", f"{n_read} of {promised} promised samples could be decoded")
-            rate_hz, n_channels = file.samplerate, file.channels
+            # MP3 headers often only guess the length, so that of MP3 is checked while it is read.
+            promised_s = 0.0 if file.format == "MP3" else file.frames / max(file.samplerate, 1)
+            _check_header(file.samplerate, file.channels, promised_s, limits)
+            channels = _read_blocks(file, int(limits.max_duration_s * file.samplerate) + 1)
+            _check_header(file.samplerate, file.channels, len(channels) / file.samplerate, limits)
+            if len(channels) < file.frames and file.format == "FLAC":
+                raise DecodeError("truncated", f"{len(channels)} of {file.frames} promised samples could be decoded")
+            return channels, file.samplerate
     except soundfile.LibsndfileError as error:
         raise DecodeError("decode_failed", error.error_string) from None
-    channels = np.concatenate(blocks) if blocks else np.zeros((0, n_channels), np.float32)
-    return channels, rate_hz
+
+
+def _read_blocks(file: Any, most: int) -> npt.NDArray[np.float32]:
+    """Read a file to its end, but never more than `most` frames, whatever its header promises."""
+    blocks = [np.zeros((0, file.channels), np.float32)]
+    n_read = 0
+    while n_read < most:
+        block = file.read(min(BLOCK_FRAMES, most - n_read), dtype="float32", always_2d=True)
+        if not len(block):
+            break
+        blocks.append(block)
+        n_read += len(block)
+    return np.concatenate(blocks)
 
 
 def _read_with_ffmpeg(path: Path, limits: DecodeLimits) -> tuple[npt.NDArray[np.float32], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from affect_pipeline.errors import DecodeError
@@ -60,8 +61,7 @@ def check_complete(path: Path, format_name: str) -> None:
     DecodeError
         With reason ``truncated``.
     """
-    checks = {"wav": _missing_in_wav, "m4a": _missing_in_mp4, "opus": _missing_in_ogg, "ogg": _missing_in_ogg}
-    check = checks.get(format_name)
+    check = _CHECKS.get(format_name)
     missing = check(path) if check else 0
     if missing > 0:
         raise DecodeError("truncated", f"the {format_name} headers promise {missing} more bytes than the file has")
@@ -133,3 +133,34 @@ def _missing_in_ogg(path: Path) -> int:
         return 27
     lengths = tail[last + 27 : last + 27 + table[0]]
     return max(27 + table[0] + sum(lengths) - (len(tail) - last), 0)
+
+
+def _missing_in_webm(path: Path) -> int:
+    """Read how long the segment behind the EBML header says it is (RFC 8794); it may be "unknown"."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(SNIFFED_BYTES)
+    header_bytes, position = _ebml_size(head, 4)
+    if header_bytes is None or head[position + header_bytes : position + header_bytes + 4] != b"\x18\x53\x80\x67":
+        return 0  # not a segment: the decoder will say so
+    segment_bytes, start = _ebml_size(head, position + header_bytes + 4)
+    return 0 if segment_bytes is None else max(start + segment_bytes - size, 0)
+
+
+def _ebml_size(data: bytes, position: int) -> tuple[int | None, int]:
+    """Return an EBML variable-length size, None if it is unknown, and where it ends."""
+    first = data[position] if position < len(data) else 0
+    length = 9 - first.bit_length()
+    if not 1 <= length <= 8 or position + length > len(data):
+        return None, position
+    value = int.from_bytes(data[position : position + length], "big") & ((1 << 7 * length) - 1)
+    return None if value == (1 << 7 * length) - 1 else value, position + length
+
+
+_CHECKS: dict[str, Callable[[Path], int]] = {
+    "wav": _missing_in_wav,
+    "m4a": _missing_in_mp4,
+    "webm": _missing_in_webm,
+    "opus": _missing_in_ogg,
+    "ogg": _missing_in_ogg,
+}

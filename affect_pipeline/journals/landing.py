@@ -149,7 +149,7 @@ class LandingZone:
 
     def _delivery(self, night: date, file: _File, sidecar: _File | None) -> Delivery | None:
         relative = PurePosixPath(os.path.relpath(file.path, self._root))
-        if len(relative.parts) < 3 or any(part.startswith(".") for part in relative.parts):
+        if len(relative.parts) < 3 or relative.name.startswith("."):
             return None
         return Delivery(
             night=night,
