@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import stat
@@ -221,15 +220,14 @@ def check_registry(settings: Settings) -> Finding:
 
 def check_locks(settings: Settings) -> Finding:
     """Look for what a stack that was killed outright left behind."""
+    from affect_pipeline.stack.local import stack_is_running
+
     name = "Local stack"
     lock = settings.home / "stack.lock"
     if not lock.exists() or not lock.read_text():
         return Finding(name, State.OK, "not running")
-    with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return Finding(name, State.OK, "running in this state folder")
+    if stack_is_running(settings):
+        return Finding(name, State.OK, "running in this state folder")
     return Finding(
         name,
         State.NOTE,

@@ -153,6 +153,19 @@ def _only_one(settings: Settings, ports: Ports) -> Iterator[None]:
             lock.truncate(0)
 
 
+def stack_is_running(settings: Settings) -> bool:
+    """Tell whether a stack of this home is running."""
+    path = settings.home / "stack.lock"
+    if not path.exists():
+        return False
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def _describe(content: str) -> str:
     try:
         return str(json.loads(content)["airflow"])
