@@ -14,8 +14,12 @@ from rich.console import Console
 
 from affect_pipeline.errors import AffectError
 
-GROUPS: dict[str, str] = {"warehouse": "affect_pipeline.cli.warehouse", "people": "affect_pipeline.cli.people"}
-"""Command groups: name on the command line -> module that holds its ``app``."""
+GROUPS: dict[str, str | tuple[str, ...]] = {
+    "warehouse": "affect_pipeline.cli.warehouse",
+    "people": "affect_pipeline.cli.people",
+    "model": ("affect_pipeline.cli.model_lifecycle",),
+}
+"""Command groups: name on the command line -> module that holds its ``app``, or several that share the group."""
 
 TOP_LEVEL: tuple[str, ...] = ("affect_pipeline.cli.stack", "affect_pipeline.cli.simulate", "affect_pipeline.cli.serve")
 """Modules whose commands stand directly under ``affect``."""
@@ -24,11 +28,21 @@ TOP_LEVEL: tuple[str, ...] = ("affect_pipeline.cli.stack", "affect_pipeline.cli.
 def build() -> typer.Typer:
     """Return the whole command line as one Typer application."""
     root = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
-    for name, module in GROUPS.items():
-        root.add_typer(importlib.import_module(module).app, name=name)
+    for name, modules in GROUPS.items():
+        root.add_typer(_group(modules), name=name)
     for module in TOP_LEVEL:
         root.registered_commands += importlib.import_module(module).app.registered_commands
     return root
+
+
+def _group(modules: str | tuple[str, ...]) -> typer.Typer:
+    if isinstance(modules, str):
+        app: typer.Typer = importlib.import_module(modules).app
+        return app
+    apps = [importlib.import_module(module).app for module in modules]
+    joined = typer.Typer(no_args_is_help=True, help=apps[0].info.help)
+    joined.registered_commands = [command for app in apps for command in app.registered_commands]
+    return joined
 
 
 def main() -> None:

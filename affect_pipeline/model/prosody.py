@@ -181,7 +181,9 @@ def _flux(mel: Tensor) -> Tensor:
 
 
 def _mel_filters(hz: Tensor) -> Tensor:
-    edges = torch.linspace(2595 * math.log10(1 + 20 / 700), 2595 * math.log10(1 + 7600 / 700), N_MEL + 2)
+    low, high = (2595 * math.log10(1 + limit / 700) for limit in (20, 7600))
+    # The device is named: transformers patches linspace while it loads a model, and torch remembers the patch.
+    edges = torch.linspace(low, high, N_MEL + 2, device=hz.device)
     x = 2595 * torch.log10(1 + hz / 700)[:, None]
     up, down = (x - edges[:-2]) / (edges[1:-1] - edges[:-2]), (edges[2:] - x) / (edges[2:] - edges[1:-1])
     return torch.minimum(up, down).clamp(min=0)
