@@ -1,0 +1,215 @@
+"""Linear heads on embeddings: what they are asked, and how they are fitted to hold on voices never heard.
+
+Labelled speech is little and acted, so heads are linear, and they are kept from leaning on what differs between
+recordings for other reasons: words, voices, rooms, languages. These directions are learnt from unlabelled speech
+and from augmented copies, and shrunk before fitting (within-class covariance normalisation, Hatch et al. 2006,
+made soft: ``(I + strength * N) ** -1/2``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affect_pipeline.model.corpora import EMOTIONS, Recording
+from affect_pipeline.model.encoder import EMBEDDING_LIMIT
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A question with two answers, put to emotion labels."""
+
+    name: str
+    yes: tuple[str, ...]
+    no: tuple[str, ...]
+
+
+TASKS = (
+    Task("depression", ("sad",), ("neutral", "calm")),
+    Task("valence", ("happy",), ("angry", "sad", "fearful", "disgust")),
+    Task("arousal", ("angry", "happy", "fearful", "surprised"), ("neutral", "calm", "sad")),
+)
+"""In the order of the encoder's heads."""
+
+
+@dataclass(frozen=True)
+class HeadPlan:
+    """How heads are fitted."""
+
+    inverse_penalty: float = 0.003
+    nuisance_strength: float = 10.0
+    prosody_share: float = 0.3
+    folds: int = 6
+    seed: int = 7
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Standardisation and linear heads; `weights` is (3, E) in the order of `TASKS`."""
+
+    mean: Array
+    scale: Array
+    weights: Array
+    bias: Array
+    emotion_weights: Array
+    emotion_bias: Array
+    emotions: tuple[str, ...]
+
+    def standardise(self, raw: NDArray[np.floating]) -> Array:
+        """Return embeddings (W, E) as the encoder standardises them."""
+        return np.clip((raw - self.mean) * self.scale, -EMBEDDING_LIMIT, EMBEDDING_LIMIT)
+
+    def logits(self, raw: NDArray[np.floating]) -> Array:
+        """Return logits (W, 3) of raw embeddings."""
+        return np.asarray(self.standardise(raw) @ self.weights.T + self.bias, np.float64)
+
+
+def answers(recordings: Sequence[Recording], task: Task) -> Array:
+    """Return 1 for yes, 0 for no, NaN for recordings that the task does not concern, shape (n,).
+
+    A corpus' own depression label goes before emotion words; rated valence and arousal count by their sign.
+    """
+    return np.array([_answer(recording, task) for recording in recordings], np.float64)
+
+
+def _answer(recording: Recording, task: Task) -> float:
+    if task.name == "depression" and recording.depressed is not None:
+        return float(recording.depressed)
+    rated = {"valence": recording.valence, "arousal": recording.arousal}.get(task.name)
+    if rated is not None:
+        return float(rated > 0) if rated != 0 else np.nan
+    if recording.emotion in task.yes:
+        return 1.0
+    return 0.0 if recording.emotion in task.no else np.nan
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Standardisable rows with what fitting needs to know about them.
+
+    Parameters
+    ----------
+    raw : ndarray, shape (W, E)
+        Raw embeddings.
+    answers : ndarray, shape (W, 3)
+        1, 0 or NaN for each of `TASKS`.
+    emotion : ndarray of int64, shape (W,)
+        Index into `EMOTIONS`, -1 for none.
+    group : ndarray of str, shape (W,)
+        Corpus and speaker.
+    source : ndarray of int64, shape (W,)
+        Which recording; copies of one recording have the same.
+    copy : ndarray of int64, shape (W,)
+        0 for the recording itself.
+    """
+
+    raw: NDArray[np.float32]
+    answers: Array
+    emotion: NDArray[np.int64]
+    group: NDArray[np.str_]
+    source: NDArray[np.int64]
+    copy: NDArray[np.int64]
+
+    def where(self, chosen: NDArray[np.bool_]) -> Windows:
+        """Return some of the rows."""
+        return Windows(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+
+
+def fit_heads(windows: Windows, plan: HeadPlan, n_prosody: int) -> Heads:
+    """Fit standardisation and heads.
+
+    Parameters
+    ----------
+    windows : Windows
+        Labelled and unlabelled rows, with augmented copies.
+    plan : HeadPlan
+        How.
+    n_prosody : int
+        How many of the last columns are prosody; they are given `HeadPlan.prosody_share` of the variance.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    mean, scale = _standard(windows)
+    blank = np.zeros((3, 0))
+    empty = Heads(mean, scale, blank, np.zeros(3), blank, np.zeros(0), ())
+    z = empty.standardise(windows.raw)
+    transform = _transform(z, windows, plan, n_prosody)
+    x = z @ transform
+    weights, bias = np.zeros((3, z.shape[1])), np.zeros(3)
+    for index in range(len(TASKS)):
+        known = ~np.isnan(windows.answers[:, index])
+        if len(np.unique(windows.answers[known, index])) < 2:
+            continue
+        model = LogisticRegression(C=plan.inverse_penalty, max_iter=500, class_weight="balanced")
+        model.fit(x[known], windows.answers[known, index], sample_weight=_weights(windows.group[known]))
+        weights[index], bias[index] = transform @ model.coef_[0], model.intercept_[0]
+    emotion_weights, emotion_bias, emotions = _fit_emotions(x, windows, plan, transform)
+    return Heads(mean, scale, weights, bias, emotion_weights, emotion_bias, emotions)
+
+
+def _fit_emotions(x: Array, windows: Windows, plan: HeadPlan, transform: Array) -> tuple[Array, Array, tuple[str, ...]]:
+    from sklearn.linear_model import LogisticRegression
+
+    known = windows.emotion >= 0
+    if len(np.unique(windows.emotion[known])) < 3:
+        return np.zeros((0, x.shape[1])), np.zeros(0), ()
+    model = LogisticRegression(C=plan.inverse_penalty, max_iter=300, class_weight="balanced")
+    model.fit(x[known], windows.emotion[known])
+    return model.coef_ @ transform.T, model.intercept_, tuple(EMOTIONS[i] for i in model.classes_)
+
+
+def _standard(windows: Windows) -> tuple[Array, Array]:
+    # Labelled rows set the scale: unlabelled corpora may be larger and of another kind of speech.
+    labelled = ~np.isnan(windows.answers).all(1)
+    rows = windows.raw[labelled] if labelled.any() else windows.raw
+    return rows.mean(0).astype(np.float64), 1.0 / (rows.std(0).astype(np.float64) + 1e-4)
+
+
+def _transform(z: Array, windows: Windows, plan: HeadPlan, n_prosody: int) -> Array:
+    size = z.shape[1]
+    gain = np.full(size, np.sqrt((1 - plan.prosody_share) / max(1, size - n_prosody)))
+    if n_prosody:
+        gain[-n_prosody:] = np.sqrt(plan.prosody_share / n_prosody)
+    gain *= np.sqrt(size)
+    nuisance = _nuisance(z, windows)
+    values, vectors = np.linalg.eigh(np.eye(size) + plan.nuisance_strength * nuisance)
+    return np.asarray((vectors * values**-0.5) @ vectors.T * gain, np.float64)
+
+
+def _nuisance(z: Array, windows: Windows) -> Array:
+    """Return the covariance of what should not matter, averaged over its sources, shape (E, E)."""
+    corpora = np.array([group.split("/", 1)[0] for group in windows.group])
+    labelled = ~np.isnan(windows.answers).all(1)
+    sources = [_copy_differences(z, windows)]
+    for corpus in np.unique(corpora):
+        rows = (corpora == corpus) & (windows.copy == 0)
+        if labelled[rows].any():
+            groups = windows.group[rows]
+            sources.append(np.stack([z[rows][groups == g].mean(0) for g in np.unique(groups)]))
+        else:
+            sources.append(z[rows])
+    covariances = [np.cov(source.T) for source in sources if len(source) > 2]
+    return np.asarray(np.mean(covariances, axis=0) if covariances else np.zeros((z.shape[1],) * 2), np.float64)
+
+
+def _copy_differences(z: Array, windows: Windows) -> Array:
+    present, position = np.unique(windows.source, return_inverse=True)
+    sums, counts = np.zeros((len(present), z.shape[1])), np.zeros(len(present))
+    clean = windows.copy == 0
+    np.add.at(sums, position[clean], z[clean])
+    np.add.at(counts, position[clean], 1)
+    changed = ~clean & (counts[position] > 0)
+    where = position[changed]
+    return np.asarray(z[changed] - sums[where] / counts[where, None], np.float64)
+
+
+def _weights(groups: NDArray[np.str_]) -> Array:
+    """Give each speaker the same total weight, with mean 1."""
+    _, position, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    weights = 1.0 / counts[position]
+    return np.asarray(weights / weights.mean(), np.float64)
