@@ -119,7 +119,7 @@ def measure(decoded: DecodedAudio) -> Heard:
     quality, biomarkers = _finite(asdict(measured.quality)), _finite(asdict(measured.biomarkers))
     failed, warned = judge(quality)
     if failed or not len(measured.prepared):
-        names = failed or ("too_little_speech",)
+        names = failed or ("no_speech",)
         detail = f"{'; '.join(map(words.reason_in_words, names))}."
         raise unusable(names[0], detail, failed=list(names), measured=quality)
     return Heard(measured.prepared, quality, biomarkers, tuple(map(words.reason_in_words, warned)))

@@ -103,7 +103,9 @@ def small_multiples(channels: Sequence[Row], days: tuple[date, date]) -> Spec:
         for row in channel["days"]
     ]
     base = alt.Chart(_data(rows))
-    band = base.mark_area(color=SKY, opacity=0.3).encode(x=_day_axis(days), y=alt.Y("low:Q", title=None), y2="high:Q")
+    band = base.mark_area(color=SKY, opacity=0.3).encode(
+        x=_day_axis(days, ticks=4), y=alt.Y("low:Q", title=None), y2="high:Q"
+    )
     points = base.mark_point(filled=True, size=16, color=BLUE, opacity=1).encode(
         x=_day_axis(days, ticks=4),
         y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
@@ -133,7 +135,7 @@ def nights_chart(nights: Sequence[Row]) -> Spec:
         for night in nights
         for order, (name, label) in enumerate(kinds)
     ]
-    return _stacked_bars(rows, [label for _, label in kinds], [GREEN, SKY, ORANGE], "Recordings", "night")
+    return _stacked_bars(rows, [label for _, label in kinds], [GREEN, SKY, ORANGE], "Recordings", "Night")
 
 
 def weeks_chart(weeks: Sequence[Row]) -> Spec:
@@ -148,43 +150,43 @@ def weeks_chart(weeks: Sequence[Row]) -> Spec:
     rows = [
         {"day": _iso(week["week"]), "kind": label, "n": week[name]} for week in weeks for name, label in labels.items()
     ]
-    kind = alt.Color(
-        "kind:N",
-        title=None,
-        scale=alt.Scale(domain=list(labels.values()), range=[BLUE, GREEN, ORANGE]),
-        legend=alt.Legend(orient="top"),
-    )
+    kinds = list(labels.values())
+    colours = alt.Scale(domain=kinds, range=[BLUE, GREEN, ORANGE])
     chart = (
         alt.Chart(_data(rows))
         .mark_line(point=alt.OverlayMarkDef(filled=True, size=36), strokeWidth=2)
         .encode(
-            x=alt.X("day:T", title=None, axis=alt.Axis(format="%-d %b", grid=False)),
+            x=_column_axis(),
             y=alt.Y("n:Q", title="per week"),
-            color=kind,
-            shape=alt.Shape("kind:N", title=None, scale=alt.Scale(domain=list(labels.values()))),
-            tooltip=[_day_tip("Week of"), alt.Tooltip("kind:N", title="What"), alt.Tooltip("n:Q", title="Number")],
+            color=alt.Color("kind:N", title=None, scale=colours, legend=alt.Legend(orient="top")),
+            shape=alt.Shape("kind:N", title=None, scale=alt.Scale(domain=kinds)),
+            tooltip=_count_tips("Week of"),
         )
         .properties(width=600, height=220)
     )
     return _finish(chart, PAGE)
 
 
-def alert_weeks_chart(weeks: Sequence[Row]) -> Spec:
-    """Return the alerts raised in each week, by direction.
+def alert_weeks_chart(alerts: Sequence[Row], weeks: Sequence[Row]) -> Spec:
+    """Return the alerts raised in each week, by direction; weeks without one stay in the picture.
 
     Parameters
     ----------
-    weeks : Sequence of dict
+    alerts : Sequence of dict
         As `schemas.AlertWeek`.
+    weeks : Sequence of dict
+        As `schemas.WeekCounts`: the weeks to show.
     """
-    directions = sorted({str(week["direction"]) for week in weeks})
+    directions = sorted({str(row["direction"]) for row in alerts})
+    found = {(row["week"], str(row["direction"])): row["n_alerts"] for row in alerts}
+    shown = sorted({row["week"] for row in (*weeks, *alerts)})
     rows = [
-        {"day": _iso(week["week"]), "kind": str(week["direction"]).replace("_", " "), "n": week["n_alerts"],
-         "order": directions.index(str(week["direction"]))}
-        for week in weeks
-    ]  # fmt: skip
+        {"day": _iso(week), "kind": name.replace("_", " "), "n": found.get((week, name), 0), "order": order}
+        for week in shown
+        for order, name in enumerate(directions)
+    ]
     kinds = [name.replace("_", " ") for name in directions]
-    return _stacked_bars(rows, kinds, [ORANGE, BLUE, GREEN, SKY, GREY][: len(kinds)], "Alerts raised", "week")
+    return _stacked_bars(rows, kinds, [ORANGE, BLUE, GREEN, SKY, GREY][: len(kinds)], "Alerts raised", "Week of")
 
 
 def to_png(spec: Spec, width: int = PNG_WIDTH) -> bytes:
@@ -320,27 +322,30 @@ def _mark_layers(marks: Sequence[Row], days: tuple[date, date]) -> list[alt.Char
 
 
 def _stacked_bars(rows: Sequence[Row], kinds: Sequence[str], colours: Sequence[str], title: str, unit: str) -> Spec:
-    colour = alt.Color(
-        "kind:N", title=None, scale=alt.Scale(domain=list(kinds), range=list(colours)), legend=alt.Legend(orient="top")
-    )
-    time_unit: Any = "yearmonthdate" if unit == "night" else "yearweek"
+    colour = alt.Scale(domain=list(kinds), range=list(colours))
     chart = (
         alt.Chart(_data(rows))
         .mark_bar()
         .encode(
-            x=alt.X("day:T", timeUnit=time_unit, title=None, axis=alt.Axis(format="%-d %b", grid=False)),
+            x=_column_axis(),
             y=alt.Y("n:Q", title=title, axis=alt.Axis(tickMinStep=1)),
-            color=colour,
+            color=alt.Color("kind:N", title=None, scale=colour, legend=alt.Legend(orient="top")),
             order="order:Q",
-            tooltip=[
-                _day_tip(unit.capitalize()),
-                alt.Tooltip("kind:N", title="What"),
-                alt.Tooltip("n:Q", title="Number"),
-            ],
+            tooltip=_count_tips(unit),
         )
         .properties(width=600, height=220)
     )
     return _finish(chart, PAGE)
+
+
+def _column_axis() -> alt.X:
+    """Return an axis with one column a night or week, so that a single one is not as wide as the chart."""
+    axis = alt.Axis(format="%-d %b", formatType="time", labelAngle=0, labelOverlap=True, grid=False)
+    return alt.X("day:O", timeUnit="yearmonthdate", title=None, axis=axis)
+
+
+def _count_tips(day: str) -> list[alt.Tooltip]:
+    return [_day_tip(day), alt.Tooltip("kind:N", title="What"), alt.Tooltip("n:Q", title="Number")]
 
 
 def _day_axis(days: tuple[date, date], ticks: int = 8) -> alt.X:

@@ -1,36 +1,34 @@
-"""The quality contract for one live recording, with the limits that nights are held to."""
+"""The quality contract of the nights, for one live recording.
+
+The nights hold their recordings to the contract with Great Expectations, which takes seconds to
+start; here the same lines are read directly.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-FAILS: tuple[tuple[str, str, float, str], ...] = (
-    ("speech_s", "below", 3.0, "too_little_speech"),
-    ("snr_db", "below", 12.0, "noise_too_loud"),
-    ("clipping_ratio", "above", 0.05, "clipped"),
-    ("silence_ratio", "above", 0.5, "mostly_silence"),
-)
-WARNS: tuple[tuple[str, str, float, str], ...] = (
-    ("snr_db", "below", 18.0, "some_background_noise"),
-    ("clipping_ratio", "above", 0.01, "some_clipping"),
-    ("silence_ratio", "above", 0.3, "long_silences"),
-)
+from affect_pipeline.quality.contract import LINES, NO_PROBLEM, Expected
 
 
-def judge(quality: Mapping[str, float | None]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the reasons to refuse a recording, and the reasons to be careful with it.
+def judge(
+    quality: Mapping[str, float | None], lines: tuple[Expected, ...] = LINES
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the expectations that a recording fails, and those that only warn.
 
     Parameters
     ----------
     quality : Mapping[str, float or None]
-        Quality metrics by name.
+        Quality metrics by name; a metric that is not defined breaks nothing, as at night.
+    lines : tuple of Expected
+        The contract.
     """
-    failed = tuple(reason for metric, side, limit, reason in FAILS if _outside(quality.get(metric), side, limit))
-    warned = tuple(reason for metric, side, limit, reason in WARNS if _outside(quality.get(metric), side, limit))
-    return failed, () if failed else warned
+    broken = [line for line in lines if line.name != NO_PROBLEM and _breaks(quality.get(line.metric), line)]
+    failed = tuple(line.name for line in broken if line.level == "fail")
+    return failed, () if failed else tuple(line.name for line in broken)
 
 
-def _outside(value: float | None, side: str, limit: float) -> bool:
+def _breaks(value: float | None, line: Expected) -> bool:
     if value is None:
         return False
-    return value < limit if side == "below" else value > limit
+    return (line.minimum is not None and value < line.minimum) or (line.maximum is not None and value > line.maximum)

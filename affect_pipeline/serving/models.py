@@ -43,6 +43,14 @@ def champion(settings: Settings, model_dir: Path | None = None) -> Callable[[], 
     return load
 
 
+def packaged() -> ScoresAudio:
+    """Load the model that ships with the package."""
+    from affect_pipeline.model.encoder import default_model_dir
+    from affect_pipeline.model.scorer import Scorer
+
+    return cast("ScoresAudio", Scorer(default_model_dir()))
+
+
 def _champion_folder(settings: Settings) -> Path:
     from affect_pipeline.model.encoder import default_model_dir
 

@@ -19,8 +19,8 @@ SELECT
     320044,
     'wav',
     CASE WHEN days.draw > 0.97 THEN 'quarantined' WHEN days.draw > 0.9 THEN 'warned' ELSE 'accepted' END,
-    cast(CASE WHEN days.draw > 0.97 THEN ARRAY['snr_high_enough'] ELSE '{}' END AS text []),
-    cast(CASE WHEN days.draw > 0.9 AND days.draw <= 0.97 THEN ARRAY['snr_comfortable'] ELSE '{}' END AS text [])
+    cast(CASE WHEN days.draw > 0.97 THEN ARRAY['snr_at_least_12_db'] ELSE '{}' END AS text []),
+    cast(CASE WHEN days.draw > 0.9 AND days.draw <= 0.97 THEN ARRAY['snr_at_least_18_db'] ELSE '{}' END AS text [])
 FROM (
     SELECT
         n,

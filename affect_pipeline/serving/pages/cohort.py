@@ -36,5 +36,5 @@ def cohort_chart(request: Request, person: Reader, name: Annotated[str, Path(max
     if name == "weeks":
         return JSONResponse(charts.weeks_chart(found["weeks"]))
     if name == "alerts":
-        return JSONResponse(charts.alert_weeks_chart(found["alerts"]))
+        return JSONResponse(charts.alert_weeks_chart(found["alerts"], found["weeks"]))
     raise not_found("chart")

@@ -145,7 +145,8 @@ def _chart(request: Request, login: str, patient_key: str, name: str, days: int)
 
 def _trend(queries: Queries, patient_key: str, row: Row, days: int) -> Row:
     last: date = row["last_day"] or row["first_night"]
-    return trend(queries, patient_key, last - timedelta(days=days - 1), last)
+    first = max(last - timedelta(days=days - 1), row["first_day"] or row["first_night"])
+    return trend(queries, patient_key, min(first, last), last)
 
 
 def _history(queries: Queries, alert: Row) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 "use strict";
 
 function themed() {
-  const style = getComputedStyle(document.documentElement);
+  const style = getComputedStyle(document.body);
   const colour = (name) => {
     const probe = document.createElement("span");
     probe.style.color = `var(${name})`;
@@ -25,11 +25,19 @@ function themed() {
   };
 }
 
+// On a dark ground the same hues, lighter.
+const LIGHTER = { "#0072B2": "#7cc4ea", "#D55E00": "#ff9d5c", "#009E73": "#5fd0ae", "#767676": "#a3b0b8", "#56B4E9": "#2f81b0" };
+
+function forGround(spec) {
+  if (!matchMedia("(prefers-color-scheme: dark)").matches) return spec;
+  return Object.entries(LIGHTER).reduce((text, [from, to]) => text.replaceAll(`"${from}"`, `"${to}"`), spec);
+}
+
 async function draw(place) {
   try {
     const answer = await fetch(place.dataset.chart, { headers: { Accept: "application/json" }, credentials: "same-origin" });
     if (!answer.ok) throw new Error(`status ${answer.status}`);
-    const spec = await answer.json();
+    const spec = JSON.parse(forGround(await answer.text()));
     const available = Math.max(260, place.clientWidth);
     const scale = spec.usermeta && spec.usermeta.widthShare;
     const fit = (part) => { if (part && typeof part === "object" && part.width === "page") part.width = Math.round(available * (scale || 1)) - 70; };
