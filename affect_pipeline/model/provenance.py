@@ -140,9 +140,9 @@ def _read(path: Path) -> Any:
 
 
 def _keys(value: Any) -> set[str]:
-    """Return every key of a JSON value, at any depth."""
+    """Return every key of a JSON value that holds something, at any depth."""
     if isinstance(value, dict):
-        return set(value).union(*(_keys(inner) for inner in value.values()))
+        return {key for key, inner in value.items() if inner}.union(*(_keys(inner) for inner in value.values()))
     if isinstance(value, list):
         return set().union(*(_keys(inner) for inner in value))
     return set()
