@@ -90,7 +90,7 @@ class PatientPlan:
     adherence: float
     clinic: str
     time_zone: str
-    language: str
+    language: str | None
     sex: str | None
     age_band: str
     hour: float

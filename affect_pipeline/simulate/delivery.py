@@ -120,13 +120,11 @@ def sidecar_of(journal: JournalPlan) -> bytes | None:
         "time_zone": patient.time_zone,
         "device": journal.device.name,
         "prompt": journal.prompt,
-        "language": patient.language,
         "clinic": patient.clinic,
         "consent": True,
         "age_band": patient.age_band,
     }
-    if patient.sex is not None:
-        content["sex"] = patient.sex
+    content |= {key: value for key, value in (("language", patient.language), ("sex", patient.sex)) if value}
     return (json.dumps(content, indent=1) + "\n").encode()
 
 

@@ -28,7 +28,7 @@ DAY_MOOD_EFFECT = 0.5
 
 
 class Mood(StrEnum):
-    """Moods that the simulator knows; labels of corpora are read into these by `read_label`."""
+    """Moods that the simulator knows; the emotions that the corpora readers tell apart."""
 
     NEUTRAL = "neutral"
     CALM = "calm"
@@ -39,18 +39,6 @@ class Mood(StrEnum):
     DISGUST = "disgust"
     SURPRISED = "surprised"
 
-
-WORDS: Mapping[Mood, frozenset[str]] = {
-    Mood.NEUTRAL: frozenset({"neutral", "neutrality", "normal"}),
-    Mood.CALM: frozenset({"calm", "calmness", "relaxed"}),
-    Mood.HAPPY: frozenset({"happy", "happiness", "joy", "amused", "excited"}),
-    Mood.SAD: frozenset({"sad", "sadness", "low", "depressed"}),
-    Mood.ANGRY: frozenset({"angry", "anger"}),
-    Mood.FEARFUL: frozenset({"fearful", "fear", "anxious", "anxiety"}),
-    Mood.DISGUST: frozenset({"disgust", "disgusted"}),
-    Mood.SURPRISED: frozenset({"surprised", "surprise"}),
-}
-"""The words by which corpora name each mood."""
 
 NATURAL_MIX: Mapping[Mood, float] = {
     Mood.NEUTRAL: 0.38,
@@ -63,20 +51,6 @@ NATURAL_MIX: Mapping[Mood, float] = {
     Mood.DISGUST: 0.02,
 }
 """Shares of the moods in the speech of a patient who is well."""
-
-
-def read_label(label: str) -> Mood | None:
-    """Return the mood that a corpus label names, or None if it names none that we know.
-
-    Examples
-    --------
-    >>> read_label("Sadness")
-    <Mood.SAD: 'sad'>
-    >>> read_label("plain-to-emotional") is None
-    True
-    """
-    word = label.strip().lower()
-    return next((mood for mood, words in WORDS.items() if word in words), None)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from affect_pipeline.simulate.cohort import (
 )
 from affect_pipeline.simulate.devices import DEVICES, Device
 from affect_pipeline.simulate.moods import Mood, MoodMix, daily_leans, natural_mix, sad_share, shifted_mix
-from affect_pipeline.simulate.sources import Utterance, VoiceSource, change_speakers
+from affect_pipeline.simulate.sources import Speaker, Utterance, VoiceSource, change_speakers
 
 ONSET_SHARE = 0.5
 LITTLE_DATA_SHARE = 1 / 6
@@ -44,11 +44,10 @@ LENGTH_S = (10.0, 17.0)
 PAUSE_S = (0.15, 0.65)
 """Pauses between utterances."""
 
-EDGE_ALLOWANCE = 2.0
-"""How many times the wanted length is drawn in utterances: the silence at their edges will be cut."""
+UTTERANCES_DRAWN = 24
+"""Utterances drawn for a journal; with less than a second of speech in each they would still fill it."""
 
 CLINICS = (("north", "Europe/Berlin"), ("harbour", "Europe/London"), ("riverside", "America/New_York"))
-LANGUAGES = ("en", "de", "es")
 PROMPTS = ("How was your day?", "What is on your mind?", "Tell us about your sleep.")
 AGE_BANDS = ("18-29", "30-39", "40-49", "50-59", "60-69")
 
@@ -109,8 +108,7 @@ def _patients(source: VoiceSource, n_patients: int, n_days: int, seed: int) -> l
             np.random.default_rng((seed, 1, index)),
             index=index,
             source_id=f"MRN-{ids[index]}",
-            speaker=speakers[index],
-            sex=source.sex(speakers[index]),
+            speaker=source.speakers[speakers[index]],
             role=roles[index],
             device=DECK[deal[index % len(DECK)]],
             n_days=n_days,
@@ -148,8 +146,7 @@ def _patient(
     *,
     index: int,
     source_id: str,
-    speaker: str,
-    sex: str | None,
+    speaker: Speaker,
     role: Role,
     device: Device,
     n_days: int,
@@ -165,15 +162,15 @@ def _patient(
     return PatientPlan(
         index=index,
         source_id=source_id,
-        speaker=speaker,
+        speaker=speaker.name,
         role=role,
         onset_day=_onset_day(n_days, random) if role is Role.ONSET else None,
         joined_day=joined_day,
         adherence=adherence,
         clinic=clinic,
         time_zone=time_zone,
-        language=LANGUAGES[random.choice(len(LANGUAGES), p=(0.7, 0.2, 0.1))],
-        sex=sex,
+        language=speaker.language,
+        sex=speaker.sex,
         age_band=AGE_BANDS[random.integers(len(AGE_BANDS))],
         hour=float(random.uniform(8.0, 20.5)),
         devices=devices,
@@ -270,7 +267,7 @@ def _said(mix: MoodMix, by_mood: dict[Mood, list[Utterance]], random: np.random.
     """Draw utterances enough for any journal; none twice while there are others of its mood."""
     left: dict[Mood, list[Utterance]] = {}
     said: list[Utterance] = []
-    while sum(one.duration_s for one in said) < EDGE_ALLOWANCE * LENGTH_S[1]:
+    for _ in range(UTTERANCES_DRAWN):
         mood = mix.moods[random.choice(len(mix.moods), p=mix.shares)]
         if not left.get(mood):
             left[mood] = list(by_mood[mood])

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from affect_pipeline.simulate.bank import packaged_bank
 from affect_pipeline.simulate.cohort import DEFAULT_START, CohortPlan
 from affect_pipeline.simulate.delivery import Delivered, deliver
 from affect_pipeline.simulate.planning import plan_cohort
-from affect_pipeline.simulate.sources import FolderSource, VoiceSource
+from affect_pipeline.simulate.sources import VoiceSource, corpus_voices, packaged_voices
 from affect_pipeline.simulate.truth import truth_of, write_truth
 
 
@@ -25,7 +24,7 @@ class Simulated:
 
 def voice_source(corpus: Path | None) -> VoiceSource:
     """Return the voices of a corpus folder, or of the packaged bank if there is none."""
-    return packaged_bank() if corpus is None else FolderSource(corpus)
+    return packaged_voices() if corpus is None else corpus_voices(corpus)
 
 
 def simulate(

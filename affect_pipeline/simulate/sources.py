@@ -1,9 +1,9 @@
-"""Where the voices of a simulated cohort come from: a corpus on disk, or the packaged bank."""
+"""Where the voices of a simulated cohort come from: a corpus of recordings, or the packaged bank."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affect_pipeline.errors import CorpusError
-from affect_pipeline.simulate.moods import Mood, read_label
+from affect_pipeline.simulate.moods import Mood
 
 SOURCE_RATE_HZ = 16_000
 """Sampling rate that all utterances are brought to before a journal is put together."""
@@ -22,9 +22,6 @@ EDGE_S = 0.08
 
 EDGE_THRESHOLD_DB = -32.0
 """Frames this far below the loudest one are taken for silence at the edges of an utterance."""
-
-MIN_UTTERANCE_S = 0.8
-"""Shorter utterances are left out: they hold a word, not a way of speaking."""
 
 
 @dataclass(frozen=True)
@@ -37,91 +34,133 @@ class Utterance:
         Who speaks.
     mood : Mood
         How.
-    path : str
-        The audio file, relative to the source's folder.
-    duration_s : float
-        Length, edges included.
+    path : Path
+        The audio file.
     start_s : float
         Where it starts in the file.
+    duration_s : float
+        How long it lasts; infinite for the rest of the file.
     """
 
     speaker: str
     mood: Mood
-    path: str
-    duration_s: float
+    path: Path
     start_s: float = 0.0
+    duration_s: float = float("inf")
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Who speaks: sex ``f`` or ``m``, and ISO 639-1 language, where the source knows them."""
+
+    name: str
+    sex: str | None
+    language: str | None
 
 
 class VoiceSource(Protocol):
     """Utterances by several speakers in several moods."""
 
-    name: str
-    """What the source is called in the truth file."""
+    @property
+    def name(self) -> str:
+        """What the source is called in the truth file."""
 
-    utterances: Sequence[Utterance]
-    """All utterances, in a fixed order."""
+    @property
+    def utterances(self) -> Sequence[Utterance]:
+        """All utterances, in a fixed order."""
 
-    def sex(self, speaker: str) -> str | None:
-        """``f`` or ``m`` where the source knows it."""
+    @property
+    def speakers(self) -> Mapping[str, Speaker]:
+        """Who speaks them, by name."""
 
     def load(self, utterance: Utterance) -> NDArray[np.float32]:
         """Return samples at 16 kHz with the silence at the edges cut off, shape (n,)."""
 
 
-class FolderSource:
-    """Utterances listed by ``manifest.csv`` in a folder.
-
-    The manifest has the columns ``path, speaker, label, duration_s`` and may have ``start_s``
-    (several utterances in one file) and ``sex``. Utterances whose label names no mood are left out.
+class RecordedVoices:
+    """A source whose utterances lie in audio files.
 
     Parameters
     ----------
-    folder : Path
-        The folder of the corpus.
     name : str
-        What to call it; by default the folder's name.
+        What it is called.
+    utterances : Iterable[Utterance]
+        What is said.
+    speakers : Iterable[Speaker]
+        Who speaks.
 
     Raises
     ------
     CorpusError
-        If there is no readable manifest, or no speaker with both neutral or calm and sad speech.
+        If nobody has both neutral or calm and sad speech: nobody could have an onset.
     """
 
-    def __init__(self, folder: Path, name: str = "") -> None:
-        self.folder, self.name = folder, name or folder.resolve().name
-        rows = _read_manifest(folder / "manifest.csv")
-        self._sexes = {row["speaker"]: row["sex"] for row in rows if row.get("sex")}
-        self.utterances: Sequence[Utterance] = _usable(rows)
+    def __init__(self, name: str, utterances: Iterable[Utterance], speakers: Iterable[Speaker]) -> None:
+        self.name = name
+        self.utterances: Sequence[Utterance] = tuple(sorted(utterances, key=_order))
+        self.speakers: Mapping[str, Speaker] = {speaker.name: speaker for speaker in speakers}
         if not change_speakers(self.utterances):
-            labels = ", ".join(sorted({row["label"] for row in rows}))
-            raise CorpusError(
-                f"{folder} has no speaker with both neutral or calm and sad recordings; its labels are: {labels}"
-            )
-        self._file: tuple[str, NDArray[np.float32]] = ("", np.empty(0, np.float32))
+            moods = ", ".join(sorted({one.mood for one in self.utterances})) or "none that we know"
+            raise CorpusError(f"{name} has no speaker with both neutral or calm and sad speech; its moods are: {moods}")
+        self._file: tuple[Path, NDArray[np.float32]] = (Path(), np.empty(0, np.float32))
         self._loaded: tuple[str, dict[Utterance, NDArray[np.float32]]] = ("", {})
-
-    def sex(self, speaker: str) -> str | None:
-        """``f`` or ``m`` where the manifest says so."""
-        return self._sexes.get(speaker)
 
     def load(self, utterance: Utterance) -> NDArray[np.float32]:
         """Return samples at 16 kHz with the silence at the edges cut off, shape (n,).
 
         The utterances of the last speaker are kept: journals are rendered patient by patient.
+
+        Raises
+        ------
+        CorpusError
+            If the file cannot be read.
         """
         if self._loaded[0] != utterance.speaker:
             self._loaded = (utterance.speaker, {})
         known = self._loaded[1]
         if utterance not in known:
-            samples = self._read(utterance.path)
+            if self._file[0] != utterance.path:
+                self._file = (utterance.path, _read_16k(utterance.path))
             start = round(utterance.start_s * SOURCE_RATE_HZ)
-            known[utterance] = trim_edges(samples[start : start + round(utterance.duration_s * SOURCE_RATE_HZ)])
+            end = round(min(utterance.duration_s * SOURCE_RATE_HZ, self._file[1].size)) + start
+            known[utterance] = trim_edges(self._file[1][start:end])
         return known[utterance]
 
-    def _read(self, path: str) -> NDArray[np.float32]:
-        if self._file[0] != path:
-            self._file = (path, _read_16k(self.folder / path))
-        return self._file[1]
+
+def corpus_voices(folder: Path) -> RecordedVoices:
+    """Return a corpus as a source of voices, in any layout that `read_corpus` knows.
+
+    Recordings whose label names no mood of ours are left out.
+
+    Raises
+    ------
+    CorpusError
+        If the corpus cannot be read, or nobody in it has both neutral or calm and sad speech.
+    """
+    from affect_pipeline.model.corpora import read_corpus
+
+    recordings = [recording for recording in read_corpus(folder) if recording.emotion is not None]
+    utterances = [Utterance(one.speaker, Mood(str(one.emotion)), one.path) for one in recordings]
+    speakers = [
+        Speaker(one.speaker, one.sex, None if one.language == "und" else one.language)
+        for one in {recording.speaker: recording for recording in recordings}.values()
+    ]
+    return RecordedVoices(folder.resolve().name, utterances, speakers)
+
+
+def packaged_voices() -> RecordedVoices:
+    """Return the packaged bank of synthesised voices."""
+    folder = Path(__file__).parent / "bank"
+    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    utterances = [
+        Utterance(
+            row["speaker"], Mood(row["label"]), folder / row["path"], float(row["start_s"]), float(row["duration_s"])
+        )
+        for row in rows
+    ]
+    speakers = {row["speaker"]: Speaker(row["speaker"], row["sex"], "en") for row in rows}
+    return RecordedVoices("synthesised voices", utterances, speakers.values())
 
 
 def change_speakers(utterances: Iterable[Utterance]) -> set[str]:
@@ -152,6 +191,10 @@ def trim_edges(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return samples[max(0, loud[0] * frame - edge) : (loud[-1] + 1) * frame + edge]
 
 
+def _order(utterance: Utterance) -> tuple[str, str, float]:
+    return utterance.speaker, str(utterance.path), utterance.start_s
+
+
 def _read_16k(path: Path) -> NDArray[np.float32]:
     import soundfile
     import soxr
@@ -162,28 +205,3 @@ def _read_16k(path: Path) -> NDArray[np.float32]:
         raise CorpusError(f"{path} cannot be read: {error}") from error
     mono = samples.mean(axis=1)
     return np.asarray(mono if rate == SOURCE_RATE_HZ else soxr.resample(mono, rate, SOURCE_RATE_HZ), np.float32)
-
-
-def _read_manifest(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-    except FileNotFoundError:
-        raise CorpusError(
-            f"{path} is missing: a corpus folder needs it, with path, speaker, label, duration_s"
-        ) from None
-    wanted = {"path", "speaker", "label", "duration_s"}
-    if missing := wanted - set(reader.fieldnames or ()):
-        raise CorpusError(f"{path} lacks the column(s) {', '.join(sorted(missing))}")
-    return rows
-
-
-def _usable(rows: Iterable[dict[str, str]]) -> tuple[Utterance, ...]:
-    found = []
-    for row in rows:
-        mood, duration_s = read_label(row["label"]), float(row["duration_s"])
-        if mood is not None and duration_s >= MIN_UTTERANCE_S:
-            start_s = float(row.get("start_s") or 0.0)
-            found.append(Utterance(row["speaker"], mood, row["path"], duration_s, start_s))
-    return tuple(sorted(found, key=lambda one: (one.speaker, one.path, one.start_s)))

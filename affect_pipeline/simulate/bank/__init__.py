@@ -5,14 +5,3 @@ sentences each: plainly and lively, and flat, slow, paused and all of these at o
 `make_voice_bank.py` beside this file made it; its docstring says how. The voices are not of
 patients, and nobody acted: the bank shows that the pipeline works, not how well.
 """
-
-from __future__ import annotations
-
-from pathlib import Path
-
-from affect_pipeline.simulate.sources import FolderSource
-
-
-def packaged_bank() -> FolderSource:
-    """Return the packaged bank as a source of voices."""
-    return FolderSource(Path(__file__).parent, name="synthesised bank")

