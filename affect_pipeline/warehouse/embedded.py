@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import IO
 
 from affect_pipeline.errors import StackError
@@ -96,6 +97,7 @@ def binaries() -> Path:
 
 
 _held: dict[Path, tuple[int, IO[bytes], EmbeddedServer]] = {}
+_held_lock = Lock()
 
 
 def embedded_server(settings: Settings) -> EmbeddedServer:
@@ -109,19 +111,22 @@ def embedded_server(settings: Settings) -> EmbeddedServer:
         If it cannot be started; the message holds the end of the server's log.
     """
     data_dir = settings.postgres_dir
-    held = _held.get(data_dir)
-    if held is not None and held[0] == os.getpid() and _running_socket_dir(data_dir) is not None:
-        return held[2]
-    _make_home(settings.home)
-    users = _open_lock(_users_file(data_dir))
-    try:
-        fcntl.flock(users, fcntl.LOCK_SH)
-        server = _attach_or_start(data_dir)
-    except BaseException:
-        users.close()
-        raise
-    _held[data_dir] = (os.getpid(), users, server)
-    return server
+    with _held_lock:
+        held = _held.get(data_dir)
+        if held is not None and held[0] == os.getpid() and _running_socket_dir(data_dir) == held[2].socket_dir:
+            return held[2]
+        _make_home(settings.home)
+        users = _open_lock(_users_file(data_dir))
+        try:
+            fcntl.flock(users, fcntl.LOCK_SH)
+            server = _attach_or_start(data_dir)
+        except BaseException:
+            users.close()
+            raise
+        if held is not None:
+            held[1].close()  # of a server that died, or of the process that forked this one
+        _held[data_dir] = (os.getpid(), users, server)
+        return server
 
 
 def release(settings: Settings) -> bool:

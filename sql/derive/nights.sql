@@ -29,7 +29,7 @@ delivered AS (
 scored AS (
     SELECT
         j.journal_id,
-        EXISTS (
+        exists(
             SELECT FROM affect.scores AS s
             WHERE s.local_day = j.local_day AND s.journal_id = j.journal_id
         ) AS has_score
@@ -83,13 +83,13 @@ LEFT JOIN judged AS j ON t.night = j.night
 LEFT JOIN raised AS r ON t.night = r.night
 ORDER BY t.night
 ON CONFLICT (night) DO UPDATE SET
-n_found = excluded.n_found,
-n_journals = excluded.n_journals,
-n_duplicates = excluded.n_duplicates,
-n_pending = excluded.n_pending,
-n_accepted = excluded.n_accepted,
-n_warned = excluded.n_warned,
-n_quarantined = excluded.n_quarantined,
-n_scored = excluded.n_scored,
-n_patients = excluded.n_patients,
-n_alerts_opened = excluded.n_alerts_opened;
+    n_found = excluded.n_found,
+    n_journals = excluded.n_journals,
+    n_duplicates = excluded.n_duplicates,
+    n_pending = excluded.n_pending,
+    n_accepted = excluded.n_accepted,
+    n_warned = excluded.n_warned,
+    n_quarantined = excluded.n_quarantined,
+    n_scored = excluded.n_scored,
+    n_patients = excluded.n_patients,
+    n_alerts_opened = excluded.n_alerts_opened;

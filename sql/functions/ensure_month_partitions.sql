@@ -1,7 +1,7 @@
 -- Makes the monthly partitions that a load needs. It runs with the rights of the owner, so that loaders need not own
 -- tables. A partition is made apart and then attached: ATTACH lets others read and write meanwhile, which
 -- CREATE TABLE ... PARTITION OF would not.
-CREATE OR REPLACE FUNCTION affect.ensure_month_partitions(parent name, months date [])
+CREATE OR REPLACE FUNCTION affect.ensure_month_partitions(parent name, months date[])
 RETURNS integer
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -37,4 +37,4 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION affect.ensure_month_partitions(name, date []) FROM public;
+REVOKE ALL ON FUNCTION affect.ensure_month_partitions(name, date[]) FROM public;

@@ -80,7 +80,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION affect.current_clinics()
-RETURNS text []
+RETURNS text[]
 LANGUAGE sql
 STABLE
 SECURITY DEFINER

@@ -8,7 +8,8 @@ CREATE TABLE IF NOT EXISTS affect.schema_migrations (
     CONSTRAINT schema_migrations_pkey PRIMARY KEY (name)
 );
 
-COMMENT ON TABLE affect.schema_migrations IS '[clock] Migrations that were applied, each with the checksum of its text.';
+COMMENT ON TABLE affect.schema_migrations IS
+'[clock] Migrations that were applied, each with the checksum of its text.';
 COMMENT ON COLUMN affect.schema_migrations.name IS
 'Name of the file; "repeatable" stands for all functions, views and roles.';
 COMMENT ON COLUMN affect.schema_migrations.checksum IS 'SHA-256 of the text; an edited past migration is refused.';

@@ -20,25 +20,25 @@ SELECT
 FROM pg_temp.staging_audio_quality AS s
 ORDER BY s.journal_id
 ON CONFLICT (journal_id) DO UPDATE SET
-duration_s = excluded.duration_s,
-speech_s = excluded.speech_s,
-speech_ratio = excluded.speech_ratio,
-silence_ratio = excluded.silence_ratio,
-snr_db = excluded.snr_db,
-clipping_ratio = excluded.clipping_ratio,
-level_dbfs = excluded.level_dbfs,
-loudness_lufs = excluded.loudness_lufs,
-bandwidth_hz = excluded.bandwidth_hz,
-dc_offset = excluded.dc_offset,
-sample_rate_hz = excluded.sample_rate_hz,
-n_channels = excluded.n_channels
+    duration_s = excluded.duration_s,
+    speech_s = excluded.speech_s,
+    speech_ratio = excluded.speech_ratio,
+    silence_ratio = excluded.silence_ratio,
+    snr_db = excluded.snr_db,
+    clipping_ratio = excluded.clipping_ratio,
+    level_dbfs = excluded.level_dbfs,
+    loudness_lufs = excluded.loudness_lufs,
+    bandwidth_hz = excluded.bandwidth_hz,
+    dc_offset = excluded.dc_offset,
+    sample_rate_hz = excluded.sample_rate_hz,
+    n_channels = excluded.n_channels
 -- Writing a row that is there already would cost as much as a change.
 WHERE
-    (
-        t.duration_s, t.speech_s, t.speech_ratio, t.silence_ratio, t.snr_db, t.clipping_ratio,
-        t.level_dbfs, t.loudness_lufs, t.bandwidth_hz, t.dc_offset, t.sample_rate_hz, t.n_channels
-    ) IS DISTINCT FROM (
-        excluded.duration_s, excluded.speech_s, excluded.speech_ratio, excluded.silence_ratio,
-        excluded.snr_db, excluded.clipping_ratio, excluded.level_dbfs, excluded.loudness_lufs,
-        excluded.bandwidth_hz, excluded.dc_offset, excluded.sample_rate_hz, excluded.n_channels
-    );
+(
+    t.duration_s, t.speech_s, t.speech_ratio, t.silence_ratio, t.snr_db, t.clipping_ratio,
+    t.level_dbfs, t.loudness_lufs, t.bandwidth_hz, t.dc_offset, t.sample_rate_hz, t.n_channels
+) IS DISTINCT FROM (
+    excluded.duration_s, excluded.speech_s, excluded.speech_ratio, excluded.silence_ratio,
+    excluded.snr_db, excluded.clipping_ratio, excluded.level_dbfs, excluded.loudness_lufs,
+    excluded.bandwidth_hz, excluded.dc_offset, excluded.sample_rate_hz, excluded.n_channels
+);

@@ -11,13 +11,13 @@ SELECT
 FROM pg_temp.staging_day_values AS s
 ORDER BY s.patient_key, s.model_digest, s.channel, s.local_day
 ON CONFLICT (patient_key, model_digest, channel, local_day) DO UPDATE SET
-value = excluded.value,
-se = excluded.se,
-n_journals = excluded.n_journals
+    value = excluded.value,
+    se = excluded.se,
+    n_journals = excluded.n_journals
 -- Writing a row that is there already would cost as much as a change.
 WHERE
-    (
-        t.value, t.se, t.n_journals
-    ) IS DISTINCT FROM (
-        excluded.value, excluded.se, excluded.n_journals
-    );
+(
+    t.value, t.se, t.n_journals
+) IS DISTINCT FROM (
+    excluded.value, excluded.se, excluded.n_journals
+);

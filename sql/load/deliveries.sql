@@ -9,14 +9,14 @@ SELECT
 FROM pg_temp.staging_deliveries AS s
 ORDER BY s.delivery_key
 ON CONFLICT (delivery_key) DO UPDATE SET
-night = excluded.night,
-journal_id = excluded.journal_id,
-patient_key = excluded.patient_key,
-problem = excluded.problem
+    night = excluded.night,
+    journal_id = excluded.journal_id,
+    patient_key = excluded.patient_key,
+    problem = excluded.problem
 -- Writing a row that is there already would cost as much as a change.
 WHERE
-    (
-        t.night, t.journal_id, t.patient_key, t.problem
-    ) IS DISTINCT FROM (
-        excluded.night, excluded.journal_id, excluded.patient_key, excluded.problem
-    );
+(
+    t.night, t.journal_id, t.patient_key, t.problem
+) IS DISTINCT FROM (
+    excluded.night, excluded.journal_id, excluded.patient_key, excluded.problem
+);

@@ -55,25 +55,25 @@ SELECT DISTINCT ON (s.journal_id)
 FROM pg_temp.staging_journals AS s
 ORDER BY s.journal_id, s.night, s.delivery_key
 ON CONFLICT (journal_id) DO UPDATE SET
-patient_key = excluded.patient_key,
-night = excluded.night,
-delivery_key = excluded.delivery_key,
-recorded_at = excluded.recorded_at,
-local_day = excluded.local_day,
-time_zone = excluded.time_zone,
-device = excluded.device,
-prompt = excluded.prompt,
-language = excluded.language,
-clinic = excluded.clinic,
-n_bytes = excluded.n_bytes,
-audio_format = excluded.audio_format,
-problem = excluded.problem
+    patient_key = excluded.patient_key,
+    night = excluded.night,
+    delivery_key = excluded.delivery_key,
+    recorded_at = excluded.recorded_at,
+    local_day = excluded.local_day,
+    time_zone = excluded.time_zone,
+    device = excluded.device,
+    prompt = excluded.prompt,
+    language = excluded.language,
+    clinic = excluded.clinic,
+    n_bytes = excluded.n_bytes,
+    audio_format = excluded.audio_format,
+    problem = excluded.problem
 WHERE (excluded.night, excluded.delivery_key) <= (j.night, j.delivery_key);
 
 -- 3. Verdicts, where the rows bring some.
 UPDATE affect.journals AS j SET
-status = s.status,
-failed = coalesce(s.failed, '{}'),
-warned = coalesce(s.warned, '{}')
+    status = s.status,
+    failed = coalesce(s.failed, '{}'),
+    warned = coalesce(s.warned, '{}')
 FROM pg_temp.staging_journals AS s
 WHERE s.journal_id = j.journal_id AND s.delivery_key = j.delivery_key AND s.status IS NOT NULL;

@@ -1,1 +1,1 @@
-SELECT affect.ensure_month_partitions(:table, cast(:months AS date []));
+SELECT affect.ensure_month_partitions(:table, cast(:months AS date[]));

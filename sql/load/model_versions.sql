@@ -10,8 +10,8 @@ SELECT
 FROM pg_temp.staging_model_versions AS s
 ORDER BY s.model_digest
 ON CONFLICT (model_digest) DO UPDATE SET
-name = excluded.name,
-registry_version = excluded.registry_version,
-description = excluded.description,
-metrics = excluded.metrics,
-registered_at = excluded.registered_at;
+    name = excluded.name,
+    registry_version = excluded.registry_version,
+    description = excluded.description,
+    metrics = excluded.metrics,
+    registered_at = excluded.registered_at;

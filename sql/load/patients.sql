@@ -9,8 +9,8 @@ FROM pg_temp.staging_patients AS s
 GROUP BY s.patient_key
 ORDER BY s.patient_key
 ON CONFLICT (patient_key) DO UPDATE SET
-first_night = least(p.first_night, excluded.first_night),
-consent_withdrawn_night = least(p.consent_withdrawn_night, excluded.consent_withdrawn_night);
+    first_night = least(p.first_night, excluded.first_night),
+    consent_withdrawn_night = least(p.consent_withdrawn_night, excluded.consent_withdrawn_night);
 
 WITH newest AS (
     SELECT DISTINCT ON (s.patient_key) s.*
@@ -19,13 +19,13 @@ WITH newest AS (
 )
 
 UPDATE affect.patients AS p SET
-clinic = n.clinic,
-time_zone = n.time_zone,
-language = n.language,
-sex = n.sex,
-age_band = n.age_band,
-profile_at = n.profile_at,
-profile_delivery = n.profile_delivery
+    clinic = n.clinic,
+    time_zone = n.time_zone,
+    language = n.language,
+    sex = n.sex,
+    age_band = n.age_band,
+    profile_at = n.profile_at,
+    profile_delivery = n.profile_delivery
 FROM newest AS n
 WHERE
     n.patient_key = p.patient_key

@@ -19,14 +19,14 @@ SELECT
 FROM pg_temp.staging_runs AS s
 ORDER BY s.run_id
 ON CONFLICT (run_id) DO UPDATE SET
-dag_id = excluded.dag_id,
-first_night = excluded.first_night,
-last_night = excluded.last_night,
-outcome = excluded.outcome,
-counts = excluded.counts,
-model_digest = excluded.model_digest,
-suite_version = excluded.suite_version,
-settings_digest = excluded.settings_digest,
-code_version = excluded.code_version,
-started_at = excluded.started_at,
-finished_at = excluded.finished_at;
+    dag_id = excluded.dag_id,
+    first_night = excluded.first_night,
+    last_night = excluded.last_night,
+    outcome = excluded.outcome,
+    counts = excluded.counts,
+    model_digest = excluded.model_digest,
+    suite_version = excluded.suite_version,
+    settings_digest = excluded.settings_digest,
+    code_version = excluded.code_version,
+    started_at = excluded.started_at,
+    finished_at = excluded.finished_at;

@@ -31,7 +31,8 @@ COMMENT ON COLUMN affect.patients.language IS 'Language the patient speaks, BCP 
 COMMENT ON COLUMN affect.patients.sex IS 'f, m or x, where the clinic tells us; used for the fairness views only.';
 COMMENT ON COLUMN affect.patients.age_band IS 'Ten-year age band such as 30-39, where the clinic tells us.';
 COMMENT ON COLUMN affect.patients.profile_at IS 'When the recording was made that the profile was taken from.';
-COMMENT ON COLUMN affect.patients.profile_delivery IS 'delivery_key the profile was taken from; breaks ties of profile_at.';
+COMMENT ON COLUMN affect.patients.profile_delivery IS
+'delivery_key the profile was taken from; breaks ties of profile_at.';
 COMMENT ON COLUMN affect.patients.first_night IS 'First night on which anything arrived from the patient.';
 COMMENT ON COLUMN affect.patients.consent_withdrawn_night IS
 'First night on which a sidecar said that consent was withdrawn; empty while consent stands.';
@@ -52,8 +53,8 @@ CREATE TABLE affect.journals (
     audio_format text,
     problem text,
     status text NOT NULL DEFAULT 'pending',
-    failed text [] NOT NULL DEFAULT '{}',
-    warned text [] NOT NULL DEFAULT '{}',
+    failed text[] NOT NULL DEFAULT '{}',
+    warned text[] NOT NULL DEFAULT '{}',
     CONSTRAINT journals_pkey PRIMARY KEY (journal_id),
     CONSTRAINT journals_id_is_sha256 CHECK (journal_id ~ '^[0-9a-f]{64}$'),
     CONSTRAINT journals_status_known CHECK (status IN ('pending', 'accepted', 'warned', 'quarantined')),
@@ -81,7 +82,8 @@ COMMENT ON COLUMN affect.journals.language IS 'Language of the recording, BCP 47
 COMMENT ON COLUMN affect.journals.clinic IS 'Clinic named by the sidecar.';
 COMMENT ON COLUMN affect.journals.n_bytes IS 'Size of the audio file in bytes.';
 COMMENT ON COLUMN affect.journals.audio_format IS 'Format found in the content, whatever the file was called.';
-COMMENT ON COLUMN affect.journals.problem IS 'Why the recording or its sidecar could not be used, in snake case; empty if fine.';
+COMMENT ON COLUMN affect.journals.problem IS
+'Why the recording or its sidecar could not be used, in snake case; empty if fine.';
 COMMENT ON COLUMN affect.journals.status IS
 'pending (not judged yet), accepted, warned (scored, with warnings) or quarantined (not scored).';
 COMMENT ON COLUMN affect.journals.failed IS 'Expectations and problems that put it in quarantine.';

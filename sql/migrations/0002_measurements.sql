@@ -19,7 +19,8 @@ CREATE TABLE affect.audio_quality (
     CONSTRAINT audio_quality_pkey PRIMARY KEY (journal_id)
 );
 
-COMMENT ON TABLE affect.audio_quality IS 'How good each recording is, measured before it is judged. Empty: not defined.';
+COMMENT ON TABLE affect.audio_quality IS
+'How good each recording is, measured before it is judged. Empty: not defined.';
 COMMENT ON COLUMN affect.audio_quality.journal_id IS 'Recording.';
 COMMENT ON COLUMN affect.audio_quality.duration_s IS 'Length of the recording in seconds.';
 COMMENT ON COLUMN affect.audio_quality.speech_s IS 'Seconds of speech found by voice activity detection.';
@@ -29,7 +30,8 @@ COMMENT ON COLUMN affect.audio_quality.snr_db IS 'Signal-to-noise ratio of speec
 COMMENT ON COLUMN affect.audio_quality.clipping_ratio IS 'Share of samples that are clipped, 0 to 1.';
 COMMENT ON COLUMN affect.audio_quality.level_dbfs IS 'RMS level in dB relative to full scale.';
 COMMENT ON COLUMN affect.audio_quality.loudness_lufs IS 'Integrated loudness in LUFS.';
-COMMENT ON COLUMN affect.audio_quality.bandwidth_hz IS 'Highest frequency that carries signal; a phone call in a wide file is found out.';
+COMMENT ON COLUMN affect.audio_quality.bandwidth_hz IS
+'Highest frequency that carries signal; a phone call in a wide file is found out.';
 COMMENT ON COLUMN affect.audio_quality.dc_offset IS 'Mean of the samples, -1 to 1.';
 COMMENT ON COLUMN affect.audio_quality.sample_rate_hz IS 'Sampling rate of the file in Hz.';
 COMMENT ON COLUMN affect.audio_quality.n_channels IS 'Channels of the file.';
@@ -140,7 +142,8 @@ CREATE TABLE affect.model_versions (
     CONSTRAINT model_versions_pkey PRIMARY KEY (model_digest)
 );
 
-COMMENT ON TABLE affect.model_versions IS 'Models that scored anything, by the digest of their weights and configuration.';
+COMMENT ON TABLE affect.model_versions IS
+'Models that scored anything, by the digest of their weights and configuration.';
 COMMENT ON COLUMN affect.model_versions.model_digest IS 'SHA-256 of weights and configuration.';
 COMMENT ON COLUMN affect.model_versions.name IS 'Name in the model registry.';
 COMMENT ON COLUMN affect.model_versions.registry_version IS 'Version number in the model registry.';

@@ -12,7 +12,8 @@ CREATE TABLE affect.day_values (
 
 CREATE INDEX day_values_by_day ON affect.day_values USING brin (local_day);
 
-COMMENT ON TABLE affect.day_values IS 'One value a patient, channel and local day: the recordings of the day weighted by their uncertainty.';
+COMMENT ON TABLE affect.day_values IS
+'One value a patient, channel and local day: the recordings of the day weighted by their uncertainty.';
 COMMENT ON COLUMN affect.day_values.patient_key IS 'Patient.';
 COMMENT ON COLUMN affect.day_values.model_digest IS 'Model version the scores came from.';
 COMMENT ON COLUMN affect.day_values.channel IS
@@ -37,7 +38,7 @@ CREATE TABLE affect.baselines (
     mean double precision,
     sd double precision,
     autocorrelation double precision,
-    weekday_effects double precision [],
+    weekday_effects double precision[],
     as_of_night date NOT NULL,
     CONSTRAINT baselines_pkey PRIMARY KEY (patient_key, model_digest, channel)
 );
@@ -46,7 +47,8 @@ COMMENT ON TABLE affect.baselines IS 'The current personal baseline of each pati
 COMMENT ON COLUMN affect.baselines.patient_key IS 'Patient.';
 COMMENT ON COLUMN affect.baselines.model_digest IS 'Model version; baselines never mix model versions.';
 COMMENT ON COLUMN affect.baselines.channel IS 'Channel, as in day_values.';
-COMMENT ON COLUMN affect.baselines.segment IS 'Counts the baselines of this patient: a new device or a long gap starts a new one.';
+COMMENT ON COLUMN affect.baselines.segment IS
+'Counts the baselines of this patient: a new device or a long gap starts a new one.';
 COMMENT ON COLUMN affect.baselines.state IS 'State of the baseline, for instance ready or too_little_data.';
 COMMENT ON COLUMN affect.baselines.reason IS 'Why it is in that state, in words.';
 COMMENT ON COLUMN affect.baselines.ready_on IS 'Day on which it became, or at this pace will become, ready.';
@@ -96,7 +98,8 @@ CREATE TABLE affect.chart_state (
     CONSTRAINT chart_state_pkey PRIMARY KEY (patient_key, model_digest)
 );
 
-COMMENT ON TABLE affect.chart_state IS 'What the next night needs to go on from, so that a night reads state and not history.';
+COMMENT ON TABLE affect.chart_state IS
+'What the next night needs to go on from, so that a night reads state and not history.';
 COMMENT ON COLUMN affect.chart_state.patient_key IS 'Patient.';
 COMMENT ON COLUMN affect.chart_state.model_digest IS 'Model version.';
 COMMENT ON COLUMN affect.chart_state.through_day IS 'Last day the state has seen.';
@@ -132,7 +135,8 @@ CREATE INDEX drift_alerts_night ON affect.drift_alerts (opened_night);
 CREATE INDEX drift_alerts_open ON affect.drift_alerts (score DESC) WHERE state = 'open';
 
 COMMENT ON TABLE affect.drift_alerts IS 'Lasting departures from a personal baseline, as the machine sees them now.';
-COMMENT ON COLUMN affect.drift_alerts.alert_id IS 'Identity from content: SHA-256 of patient, model, opening night and kind, 32 hex characters.';
+COMMENT ON COLUMN affect.drift_alerts.alert_id IS
+'Identity from content: SHA-256 of patient, model, opening night and kind, 32 hex characters.';
 COMMENT ON COLUMN affect.drift_alerts.patient_key IS 'Patient.';
 COMMENT ON COLUMN affect.drift_alerts.model_digest IS 'Model version of the charts.';
 COMMENT ON COLUMN affect.drift_alerts.kind IS 'Chart family that raised it, for instance drift or adherence.';

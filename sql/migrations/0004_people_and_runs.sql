@@ -4,7 +4,7 @@ CREATE TABLE affect.people (
     login text NOT NULL,
     display_name text NOT NULL,
     role text NOT NULL,
-    clinics text [] NOT NULL DEFAULT '{}',
+    clinics text[] NOT NULL DEFAULT '{}',
     sees text NOT NULL DEFAULT 'clinic',
     active boolean NOT NULL DEFAULT true,
     CONSTRAINT people_pkey PRIMARY KEY (login),
@@ -71,7 +71,8 @@ CREATE TABLE affect.quarantine_releases (
     CONSTRAINT quarantine_releases_pkey PRIMARY KEY (journal_id)
 );
 
-COMMENT ON TABLE affect.quarantine_releases IS 'Recordings that a person let out of quarantine; the next run of their night scores them.';
+COMMENT ON TABLE affect.quarantine_releases IS
+'Recordings that a person let out of quarantine; the next run of their night scores them.';
 COMMENT ON COLUMN affect.quarantine_releases.journal_id IS 'Recording.';
 COMMENT ON COLUMN affect.quarantine_releases.actor IS '[clock] Who released it.';
 COMMENT ON COLUMN affect.quarantine_releases.reason IS '[clock] Why.';
@@ -128,7 +129,8 @@ COMMENT ON TABLE affect.nights IS 'One row a night, derived from the other table
 COMMENT ON COLUMN affect.nights.night IS 'Night (date of arrival).';
 COMMENT ON COLUMN affect.nights.n_found IS 'Deliveries that arrived.';
 COMMENT ON COLUMN affect.nights.n_journals IS 'Recordings whose counting delivery arrived that night.';
-COMMENT ON COLUMN affect.nights.n_duplicates IS 'Deliveries that do not count because the recording arrived in another one.';
+COMMENT ON COLUMN affect.nights.n_duplicates IS
+'Deliveries that do not count because the recording arrived in another one.';
 COMMENT ON COLUMN affect.nights.n_pending IS 'Recordings not judged yet.';
 COMMENT ON COLUMN affect.nights.n_accepted IS 'Recordings accepted without a warning.';
 COMMENT ON COLUMN affect.nights.n_warned IS 'Recordings accepted with a warning.';

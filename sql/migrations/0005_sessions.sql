@@ -13,11 +13,14 @@ CREATE TABLE affect_private.session_secrets (
     CONSTRAINT session_secrets_one_row CHECK (only_one)
 );
 
-COMMENT ON TABLE affect_private.session_secrets IS 'One row: the keys that sign sessions and the password of the web logins.';
+COMMENT ON TABLE affect_private.session_secrets IS
+'One row: the keys that sign sessions and the password of the web logins.';
 COMMENT ON COLUMN affect_private.session_secrets.only_one IS 'Holds the table to one row.';
-COMMENT ON COLUMN affect_private.session_secrets.inner_key IS 'Inner key of the nested SHA-256 (the NMAC construction), 64 random bytes.';
+COMMENT ON COLUMN affect_private.session_secrets.inner_key IS
+'Inner key of the nested SHA-256 (the NMAC construction), 64 random bytes.';
 COMMENT ON COLUMN affect_private.session_secrets.outer_key IS 'Outer key, 64 random bytes.';
-COMMENT ON COLUMN affect_private.session_secrets.web_password IS 'Password of affect_web_counselor, affect_web_analyst and affect_web_admin.';
+COMMENT ON COLUMN affect_private.session_secrets.web_password IS
+'Password of affect_web_counselor, affect_web_analyst and affect_web_admin.';
 
 -- gen_random_uuid() draws 122 bits from the system's strong source; eight of them fill 64 bytes with room to spare.
 INSERT INTO affect_private.session_secrets (inner_key, outer_key, web_password)

@@ -2,8 +2,8 @@
 --
 -- affect_pipeline, affect_analyst, affect_counselor and affect_admin hold the rights. People's own database logins are
 -- made members of one of them. The web service logs in as affect_web_*: each is a member of one role only, so no SQL in
--- a counselor's session can SET ROLE to anything that sees more. They get their password when the service first needs it
--- (affect_private.reset_web_passwords); without one nobody can log in as them over a network.
+-- a counselor's session can SET ROLE to anything that sees more. They get their password when the service first needs
+-- it (affect_private.reset_web_passwords); without one nobody can log in as them over a network.
 DO $$
 DECLARE
     group_role text;

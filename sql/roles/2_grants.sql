@@ -12,7 +12,7 @@ GRANT USAGE ON SCHEMA affect_private TO affect_pipeline;
 GRANT EXECUTE ON FUNCTION affect.current_login(), affect.current_clinics(), affect.visible_patients()
 TO affect_pipeline, affect_analyst, affect_counselor, affect_admin;
 GRANT EXECUTE ON FUNCTION affect.content_hash() TO affect_pipeline;
-GRANT EXECUTE ON FUNCTION affect.ensure_month_partitions(name, date []) TO affect_pipeline;
+GRANT EXECUTE ON FUNCTION affect.ensure_month_partitions(name, date[]) TO affect_pipeline;
 GRANT EXECUTE ON FUNCTION affect_private.open_session(text, integer), affect_private.reset_web_passwords()
 TO affect_pipeline;
 
@@ -60,3 +60,17 @@ GRANT INSERT (alert_id, actor, kind, comment) ON affect.alert_actions TO affect_
 GRANT INSERT (journal_id, actor, reason) ON affect.quarantine_releases TO affect_admin;
 GRANT INSERT, UPDATE, DELETE ON affect.people TO affect_admin;
 GRANT INSERT (login, patient_key, assigned_by), DELETE ON affect.care_assignments TO affect_admin;
+
+-- Views lend no rights (security_invoker): each reads its tables as whoever asks. patient_state and the like work for a
+-- counselor on that counselor's patients.
+DO $$
+DECLARE
+    shown name;
+BEGIN
+    FOR shown IN SELECT v.viewname FROM pg_views AS v WHERE v.schemaname = 'affect' LOOP
+        EXECUTE format(
+            'GRANT SELECT ON affect.%I TO affect_pipeline, affect_analyst, affect_counselor, affect_admin', shown
+        );
+    END LOOP;
+END
+$$;

@@ -53,13 +53,13 @@ $$;
 CREATE POLICY own_name ON affect.alert_actions FOR INSERT TO affect_counselor, affect_admin
 WITH CHECK (
     actor = affect.current_login()
-    AND EXISTS (SELECT FROM affect.drift_alerts AS a WHERE a.alert_id = alert_actions.alert_id)
+    AND alert_id IN (SELECT a.alert_id FROM affect.drift_alerts AS a)
 );
 
 CREATE POLICY own_name ON affect.quarantine_releases FOR INSERT TO affect_admin
 WITH CHECK (
     actor = affect.current_login()
-    AND EXISTS (SELECT FROM affect.journals AS j WHERE j.journal_id = quarantine_releases.journal_id)
+    AND journal_id IN (SELECT j.journal_id FROM affect.journals AS j)
 );
 
 CREATE POLICY colleagues ON affect.people FOR SELECT TO affect_counselor

@@ -1,0 +1,19 @@
+-- One patient's days beside what the chart expected. Takes :patient_key (or its beginning), :channel and :since.
+SELECT
+    t.patient_key,
+    t.channel,
+    t.local_day,
+    t.value,
+    t.expected,
+    t.band_low,
+    t.band_high,
+    t.deviation_sd,
+    t.mean_7_days,
+    t.signal,
+    t.n_journals
+FROM affect.patient_trends AS t
+WHERE
+    t.patient_key LIKE coalesce(cast(:patient_key AS text), '') || '%'
+    AND t.channel = coalesce(cast(:channel AS text), 'depression')
+    AND t.local_day >= coalesce(cast(:since AS date), date '-infinity')
+ORDER BY t.patient_key, t.channel, t.local_day;
