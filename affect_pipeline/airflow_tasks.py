@@ -26,7 +26,7 @@ from airflow.sdk import (  # type: ignore[attr-defined]  # its stub leaves out t
 
 from affect_pipeline.nights import Nights
 from affect_pipeline.notify import Message, Nobody, Notifier, notifier_of
-from affect_pipeline.orchestration import HOPELESS_ERRORS, night_of_run, nights_of_backfill, table_uri
+from affect_pipeline.orchestration import HOPELESS_ERRORS, landing_uri, night_of_run, nights_of_backfill, table_uri
 from affect_pipeline.settings import get_settings
 
 OWNER = "affect"
@@ -108,7 +108,10 @@ def _tables(*names: str) -> list[Asset]:
     return [Asset(table_uri(get_settings(), name)) for name in names]
 
 
-@task(outlets=_tables("patients", "deliveries", "journals"))
+@task(
+    inlets=[Asset(landing_uri(get_settings()))],
+    outlets=_tables("patients", "deliveries", "journals"),
+)
 def collect() -> list[int]:
     """Take in what arrived in the landing zone; return the shards to measure."""
     from affect_pipeline.stages.collect import collect as stage

@@ -6,6 +6,7 @@ Imported whenever Airflow parses a DAG file, so nothing heavy may be imported he
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from affect_pipeline.errors import SettingsError
@@ -80,6 +81,19 @@ def parse_night(text: str, parameter: str) -> date:
         return date.fromisoformat(text)
     except (TypeError, ValueError):
         raise SettingsError(f"parameter {parameter} is {text!r}; write a date like 2026-01-05") from None
+
+
+def landing_uri(settings: Settings) -> str:
+    """Return the URI of the landing zone, as lineage names it.
+
+    Examples
+    --------
+    >>> landing_uri(Settings(landing_url="/srv/voice journals"))
+    'file:///srv/voice%20journals'
+    >>> landing_uri(Settings(landing_url="s3://clinic/journals"))
+    's3://clinic/journals'
+    """
+    return settings.landing if "://" in settings.landing else Path(settings.landing).resolve().as_uri()
 
 
 def table_uri(settings: Settings, table: str) -> str:

@@ -141,12 +141,13 @@ def _airflow(settings: Settings, databases: Databases, ports: Ports) -> dict[str
         "API__SECRET_KEY": _secret(home / "api.key"),
         "API_AUTH__JWT_SECRET": _secret(home / "jwt.key"),
         "DATABASE__SQL_ALCHEMY_CONN": databases.airflow,
+        "LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING mlflow=WARNING alembic=WARNING",
         "LOGGING__WORKER_LOG_SERVER_PORT": ports.worker_logs,
         "LOGGING__TRIGGER_LOG_SERVER_PORT": ports.trigger_logs,
         "WORKERS__EXECUTION_API_TIMEOUT": 60,
         "USAGE_DATA_COLLECTION__ENABLED": False,
         "OPENLINEAGE__NAMESPACE": "affect-pipeline",
-        "OPENLINEAGE__DISABLE_SOURCE_CODE": True,
+        "OPENLINEAGE__EMISSION_POLICY": json.dumps([{"scope": {}, "controls": {"include_source_code": False}}]),
         "OPENLINEAGE__TRANSPORT": json.dumps(
             {"type": "file", "log_file_path": str(lineage_file(settings)), "append": True}
         ),

@@ -112,7 +112,7 @@ def local_stack(
         stack.callback(processes.stop)
         say("preparing Airflow's database and the model registry")
         processes.begin("airflow-migrate", _airflow("db", "migrate"))
-        processes.begin("register-model", [sys.executable, "-m", "affect_pipeline.stack.first_model"])
+        processes.begin("first-setup", [sys.executable, "-m", "affect_pipeline.stack.first_setup"])
         processes.finish("airflow-migrate")
         for component in COMPONENTS:
             processes.start(component, _airflow(component))
@@ -121,7 +121,7 @@ def local_stack(
         say("waiting for Airflow to become healthy")
         api = _client(settings, chosen)
         stack.callback(api.close)
-        processes.finish("register-model")
+        processes.finish("first-setup")
         _wait_until_ready(api, processes, timeout_s)
         api.ensure_pool(GPU_POOL, slots=1, description="Tasks that hold the model: one per accelerator")
         yield LocalStack(ready, api, chosen, environment, processes, with_mlflow)
