@@ -1,0 +1,305 @@
+"""Inner loops of the likelihood-ratio chart, compiled; one patient is one independent scalar computation.
+
+Because a patient's numbers never meet another's, the result for a patient is the same to the last bit
+whatever the company, which replay and re-runs rely on.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit, prange
+
+NEVER = -(2**30)
+"""Day number of something that has not happened."""
+
+MAX_GAP_DAYS = 60
+MAX_AGE_DAYS = 56
+MAX_LEARNED_DAYS = 180.0
+"""Days that a baseline remembers: beyond, old days fade, so that slow ageing of a voice is followed."""
+
+FULL_WEIGHT_DAYS = 28
+OLD_WEIGHT = 0.25
+"""Weight of onsets more than four weeks back: what was not found by then rarely is, and it costs limits."""
+
+EXPONENT_CAP = 60.0
+
+
+@njit(cache=True, inline="always")
+def _spacing(age):
+    """Return how many days the neighbours of a candidate of this age may be apart for it to be dropped."""
+    if age <= 6:
+        return 0
+    if age <= 16:
+        return 3
+    if age <= 28:
+        return 5
+    return 16
+
+
+@njit(cache=True)
+def _prune(today, n_slots, slot_day, slot_gap, slot_information, slot_score):
+    """Drop candidates that are too old or have close neighbours; return how many are left."""
+    kept = 0
+    n_channels = slot_gap.shape[1]
+    capacity = slot_day.shape[0]
+    for k in range(n_slots):
+        age = today - slot_day[k]
+        drop = age > MAX_AGE_DAYS
+        if not drop and kept > 0 and k + 1 < n_slots:
+            drop = slot_day[k + 1] - slot_day[kept - 1] <= _spacing(age)
+        if not drop:
+            if kept != k:
+                slot_day[kept] = slot_day[k]
+                for c in range(n_channels):
+                    slot_gap[kept, c] = slot_gap[k, c]
+                    slot_information[kept, c] = slot_information[k, c]
+                    slot_score[kept, c] = slot_score[k, c]
+            kept += 1
+    if kept == capacity:  # cannot happen with daily values; a guard, not a rule
+        for k in range(1, kept):
+            slot_day[k - 1] = slot_day[k]
+            for c in range(n_channels):
+                slot_gap[k - 1, c] = slot_gap[k, c]
+                slot_information[k - 1, c] = slot_information[k, c]
+                slot_score[k - 1, c] = slot_score[k, c]
+        kept -= 1
+    return kept
+
+
+@njit(cache=True, inline="always")
+def _cross(information, gap, rho):
+    """Return the product sum of the change's and the mean's regressors, from the change's own.
+
+    They differ on the first day only, where the change jumps by one and the mean by one minus rho**gap.
+    """
+    if gap == 0 or rho == 0.0:
+        return information
+    r = rho**gap
+    return information - r / (1.0 - r * r)
+
+
+@njit(cache=True)
+def _slot_evidence(
+    k, information, score, squares, df, slot_gap, slot_information, slot_score, rho, inverse,
+    directions, weights, shift, u, root,
+):  # fmt: skip
+    """Return the likelihood ratio of a worsening and of an improvement since candidate `k`."""
+    n_channels = rho.shape[0]
+    for c in range(n_channels):
+        p = slot_information[k, c]
+        u[c] = 0.0
+        root[c] = 0.0
+        if p > 0.0:
+            x = _cross(p, slot_gap[k, c], rho[c])
+            i = p - x * x / information[c]
+            if i > 1e-9:
+                s = slot_score[k, c] - x * score[c] / information[c]
+                q = squares[c] - score[c] * score[c] / information[c] - s * s / i
+                u[c] = s / math.sqrt(max(q, 1e-9) / df[c])
+                root[c] = math.sqrt(i)
+    # generalised least squares over channels: u becomes the score of each channel beside the others
+    for a in range(n_channels):
+        if root[a] > 0.0:
+            u[a] /= root[a]
+    worse = 0.0
+    better = 0.0
+    for j in range(directions.shape[0]):
+        linear = 0.0
+        quadratic = 0.0
+        for a in range(n_channels):
+            if directions[j, a] == 0.0 or root[a] == 0.0:
+                continue
+            beside = 0.0
+            for b in range(n_channels):
+                beside += inverse[a, b] * u[b]
+                quadratic += directions[j, a] * directions[j, b] * inverse[a, b] * root[a] * root[b]
+            linear += directions[j, a] * root[a] * beside
+        half = 0.5 * shift * shift * quadratic
+        worse += weights[j] * math.exp(min(shift * linear - half, EXPONENT_CAP))
+        better += weights[j] * math.exp(min(-shift * linear - half, EXPONENT_CAP))
+    return worse, better
+
+
+@njit(cache=True, inline="always")
+def _slot_weight(k, slot_day, today):
+    """Return how many onset days candidate `k` stands for, less if they are long ago."""
+    width = 1.0 if k == 0 else float(slot_day[k] - slot_day[k - 1])
+    width = min(width, 7.0)
+    return width if today - slot_day[k] <= FULL_WEIGHT_DAYS else width * OLD_WEIGHT
+
+
+@njit(cache=True, parallel=True)
+def step(
+    information, score, squares, df, last, last_day, frozen, n_slots, slot_day, slot_gap, slot_information,
+    slot_score, day, values, judge, rho, inverse, directions, weights, shift, worse, better,
+):  # fmt: skip
+    """Take one day of every patient in; see `LikelihoodRatio`."""
+    n, n_channels = values.shape
+    for i in prange(n):
+        seen = False
+        for c in range(n_channels):
+            if not math.isnan(values[i, c]):
+                seen = True
+        worse[i] = np.nan
+        better[i] = np.nan
+        if not seen:
+            continue
+        today = day[i]
+        k_new = -1
+        if judge and frozen[i] == 0:
+            m = _prune(today, n_slots[i], slot_day[i], slot_gap[i], slot_information[i], slot_score[i])
+            k_new = m
+            slot_day[i, m] = today
+            n_slots[i] = m + 1
+        for c in range(n_channels):
+            if k_new >= 0:
+                slot_gap[i, k_new, c] = 0
+                slot_information[i, k_new, c] = 0.0
+                slot_score[i, k_new, c] = 0.0
+            y = values[i, c]
+            if math.isnan(y):
+                continue
+            gap = today - last_day[i, c]
+            if gap > MAX_GAP_DAYS or gap <= 0:
+                gap = 0
+                jump, a, e = 1.0, 1.0, y
+            else:
+                r = rho[c] ** gap
+                jump = 1.0 / math.sqrt(1.0 - r * r)
+                a = (1.0 - r) * jump
+                e = (y - r * last[i, c]) * jump
+            for k in range(n_slots[i]):
+                if k == k_new:
+                    slot_gap[i, k, c] = gap
+                    slot_information[i, k, c] = jump * jump
+                    slot_score[i, k, c] = jump * e
+                else:
+                    slot_information[i, k, c] += a * a
+                    slot_score[i, k, c] += a * e
+            information[i, c] += a * a
+            score[i, c] += a * e
+            squares[i, c] += e * e
+            df[i, c] += 1.0
+            if df[i, c] > MAX_LEARNED_DAYS and frozen[i] == 0:
+                fade = MAX_LEARNED_DAYS / df[i, c]
+                information[i, c] *= fade
+                score[i, c] *= fade
+                squares[i, c] *= fade
+                df[i, c] *= fade
+            last[i, c] = y
+            last_day[i, c] = today
+        if not judge:
+            continue
+        u = np.empty(n_channels)
+        root = np.empty(n_channels)
+        total_worse = 0.0
+        total_better = 0.0
+        for k in range(n_slots[i]):
+            w, b = _slot_evidence(
+                k, information[i], score[i], squares[i], df[i], slot_gap[i], slot_information[i], slot_score[i],
+                rho, inverse, directions, weights, shift, u, root,
+            )  # fmt: skip
+            weight = _slot_weight(k, slot_day[i], today)
+            total_worse += weight * w
+            total_better += weight * b
+        worse[i] = math.log(max(total_worse, 1e-30))
+        better[i] = math.log(max(total_better, 1e-30))
+
+
+@njit(cache=True)
+def describe(
+    information, score, squares, df, n_slots, slot_day, slot_gap, slot_information, slot_score, rho, inverse,
+    directions, weights, shift, side, onset, onset_low, onset_high, effect, effect_se,
+):  # fmt: skip
+    """Find the most likely onset, its interval and the change of each channel; see `LikelihoodRatio.describe`."""
+    n, n_channels = score.shape
+    evidence = np.empty(slot_day.shape[1])
+    u = np.empty(n_channels)
+    root = np.empty(n_channels)
+    for i in range(n):
+        m = n_slots[i]
+        if m == 0:
+            continue
+        today = slot_day[i, m - 1]
+        best = 0
+        total = 0.0
+        for k in range(m):
+            w, b = _slot_evidence(
+                k, information[i], score[i], squares[i], df[i], slot_gap[i], slot_information[i], slot_score[i],
+                rho, inverse, directions, weights, shift, u, root,
+            )  # fmt: skip
+            evidence[k] = (w if side > 0 else b) * _slot_weight(k, slot_day[i], today)
+            total += evidence[k]
+            if evidence[k] > evidence[best]:
+                best = k
+        low, high, held = best, best, evidence[best]
+        while held < 0.9 * total and (low > 0 or high < m - 1):
+            if high == m - 1 or (low > 0 and evidence[low - 1] >= evidence[high + 1]):
+                low -= 1
+                held += evidence[low]
+            else:
+                high += 1
+                held += evidence[high]
+        onset[i] = slot_day[i, best]
+        onset_low[i] = slot_day[i, low]
+        onset_high[i] = slot_day[i, high]
+        for c in range(n_channels):
+            p = slot_information[i, best, c]
+            if p > 0.0:
+                x = _cross(p, slot_gap[i, best, c], rho[c])
+                info = p - x * x / information[i, c]
+                if info > 1e-9:
+                    s = slot_score[i, best, c] - x * score[i, c] / information[i, c]
+                    effect[i, c] = s / info
+                    effect_se[i, c] = 1.0 / math.sqrt(info)
+
+
+@njit(cache=True)
+def freeze(frozen, n_slots, slot_day, slot_gap, slot_information, slot_score, onset):
+    """Keep the candidate that began at `onset` as the only one; see `LikelihoodRatio.freeze`."""
+    for i in range(len(frozen)):
+        for k in range(n_slots[i]):
+            if slot_day[i, k] == onset[i]:
+                slot_day[i, 0] = slot_day[i, k]
+                slot_gap[i, 0] = slot_gap[i, k]
+                slot_information[i, 0] = slot_information[i, k]
+                slot_score[i, 0] = slot_score[i, k]
+                n_slots[i] = 1
+                frozen[i] = 1
+                break
+
+
+@njit(cache=True)
+def thaw(information, score, squares, df, frozen, n_slots, slot_gap, slot_information, slot_score, rho):
+    """Take the days since the onset out of the baseline and drop the candidate; see `LikelihoodRatio.thaw`."""
+    for i in range(len(frozen)):
+        if frozen[i] == 0:
+            continue
+        for c in range(rho.shape[0]):
+            p = slot_information[i, 0, c]
+            if p <= 0.0:
+                continue
+            gap = slot_gap[i, 0, c]
+            r = rho[c] ** gap if gap > 0 else 0.0
+            jump2 = 1.0 / (1.0 - r * r)
+            x = _cross(p, gap, rho[c])
+            info = p - x * x / information[i, c]
+            s = slot_score[i, 0, c] - x * score[i, c] / information[i, c]
+            residual = squares[i, c] - score[i, c] ** 2 / information[i, c]
+            if info > 1e-9:
+                residual -= s * s / info
+            # the tail's own sums, with the first day's innovation put at what the change predicts for it
+            tail = max(p - jump2 * r * (2.0 - r), 0.0)
+            tail_score = slot_score[i, 0, c] * (1.0 - r * jump2 / p)
+            before = max(information[i, c] - tail, 0.05 * information[i, c])
+            share = before / information[i, c]
+            mean = (score[i, c] - tail_score) / before
+            mean = min(max(mean, -3.0), 3.0)
+            information[i, c] = before
+            score[i, c] = mean * before
+            df[i, c] = df[i, c] * share
+            squares[i, c] = max(residual, 1e-9) * share + mean * mean * before
+        frozen[i] = 0
+        n_slots[i] = 0

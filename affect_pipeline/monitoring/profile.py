@@ -1,0 +1,370 @@
+"""What a cohort looks like while nothing changes: the prior of every personal baseline.
+
+A patient's own 28 days say little about the spread and next to nothing about the autocorrelation or
+the tails. The cohort says it well, because it has thousands of such stretches. Every estimate here
+comes from stretches that are taken to be in control, and avoids what is biased in short series: the
+autocorrelation comes from a variogram (differences need no mean), the tails from simulated moments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from affect_pipeline.monitoring.arrays import Floats, Ints
+
+TAILS: tuple[float, ...] = (0.0, 12.0, 8.0, 6.0, 5.0, 4.0, 3.5)
+"""Degrees of freedom of Student's t that tails are matched to; 0 stands for the normal distribution."""
+
+PSEUDO_PATIENTS = 8.0
+"""Weight of the built-in expectation against the patients seen, so that a cohort of three is not over-trusted."""
+
+DEFAULT_AUTOCORRELATION = 0.3
+MAX_AUTOCORRELATION = 0.85
+MAX_PRIOR_DF = 60.0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A cohort in control.
+
+    All tuples have one entry a channel; values are in the channel's own unit unless said otherwise.
+
+    Parameters
+    ----------
+    mean : tuple[float, ...]
+        Mean over patients of their means.
+    between_sd : tuple[float, ...]
+        Spread of the patients' means.
+    variance : tuple[float, ...]
+        Scale s0^2 of the scaled inverse chi-square distribution of within-person variances.
+    variance_df : tuple[float, ...]
+        Its degrees of freedom: the higher, the more alike patients are.
+    autocorrelation : tuple[float, ...]
+        Correlation of consecutive days, AR(1).
+    weekday : tuple[tuple[float, ...], ...]
+        Mean effect of Monday..Sunday, in SDs of the patient.
+    weekday_sd : tuple[float, ...]
+        How much patients differ in these effects, in SDs of the patient.
+    tail_df : tuple[float, ...]
+        Student t degrees of freedom of the tails; 0 is normal.
+    correlation : tuple[tuple[float, ...], ...]
+        Correlation between channels of the same day's innovations.
+    missing : float
+        Share of days with no journal.
+    missing_sd : float
+        How much patients differ in that share.
+    n_patients : int
+        Patients it was estimated from.
+    """
+
+    mean: tuple[float, ...]
+    between_sd: tuple[float, ...]
+    variance: tuple[float, ...]
+    variance_df: tuple[float, ...]
+    autocorrelation: tuple[float, ...]
+    weekday: tuple[tuple[float, ...], ...]
+    weekday_sd: tuple[float, ...]
+    tail_df: tuple[float, ...]
+    correlation: tuple[tuple[float, ...], ...]
+    missing: float
+    missing_sd: float
+    n_patients: int
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels."""
+        return len(self.mean)
+
+    def to_json(self) -> str:
+        """Return it as JSON with sorted keys: same profile, same text."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Profile:
+        """Read it back from `to_json`."""
+        fields = json.loads(text)
+        for name in ("weekday", "correlation"):
+            fields[name] = tuple(tuple(row) for row in fields[name])
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+
+    def shape_key(self) -> str:
+        """Return a digest of all that limits depend on, rounded, without location and scale.
+
+        Charts work in SDs of the patient, so two cohorts that differ only in unit share their limits.
+        """
+        scale = np.sqrt(np.maximum(self.variance, 1e-300))
+        shape = {
+            "between": np.round(np.minimum(np.asarray(self.between_sd) / scale, 4.0) * 4) / 4,
+            "df": np.round(np.log2(np.asarray(self.variance_df)) * 2) / 2,
+            "rho": np.round(np.asarray(self.autocorrelation) / 0.05) * 0.05,
+            "weekday_sd": np.round(np.asarray(self.weekday_sd) / 0.1) * 0.1,
+            "tail": np.asarray(self.tail_df),
+            "correlation": np.round(np.asarray(self.correlation) / 0.1) * 0.1,
+            "missing": np.round(np.array([self.missing, self.missing_sd]) / 0.05) * 0.05,
+        }
+        text = json.dumps({name: (value + 0.0).round(4).tolist() for name, value in shape.items()}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def default_profile(n_channels: int) -> Profile:
+    """Return the profile that is used before anything is known: unit scale, mild autocorrelation."""
+    ones = (1.0,) * n_channels
+    return Profile(
+        mean=(0.0,) * n_channels,
+        between_sd=ones,
+        variance=ones,
+        variance_df=(8.0,) * n_channels,
+        autocorrelation=(DEFAULT_AUTOCORRELATION,) * n_channels,
+        weekday=((0.0,) * 7,) * n_channels,
+        weekday_sd=(0.0,) * n_channels,
+        tail_df=(0.0,) * n_channels,
+        correlation=tuple(tuple(float(i == j) for j in range(n_channels)) for i in range(n_channels)),
+        missing=0.3,
+        missing_sd=0.1,
+        n_patients=0,
+    )
+
+
+def fit_profile(values: Floats, first_weekday: Ints) -> Profile:
+    """Estimate the profile of a cohort from stretches that are taken to be in control.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_patients, n_days, n_channels)
+        Day values on consecutive calendar days; NaN where there is none.
+    first_weekday : ndarray of int, shape (n_patients,)
+        Weekday of each patient's first day, Monday is 0.
+
+    Returns
+    -------
+    Profile
+        Rounded to six significant digits, so that it does not depend on the order of sums.
+    """
+    n, n_days, n_channels = values.shape
+    weekdays = (first_weekday[:, None] + np.arange(n_days)) % 7
+    parts = [_fit_channel(values[:, :, c], weekdays) for c in range(n_channels)]
+    seen = np.isfinite(values).any(axis=2)
+    rates = seen.mean(axis=1) if n else np.array([0.7])
+    rate = float(np.clip(rates.mean(), 0.05, 1.0))
+    spread = float(np.sqrt(max(rates.var() - rate * (1 - rate) / n_days, 0.0))) if n > 1 else 0.1
+    column = {name: tuple(_rounded(part[name]) for part in parts) for name in parts[0] if name != "weekday"}
+    rho = np.array(column["autocorrelation"])
+    return Profile(
+        **column,
+        weekday=tuple(tuple(_rounded(effect) for effect in part["weekday"]) for part in parts),
+        correlation=_correlation(values, rho),
+        missing=_rounded(1.0 - rate),
+        missing_sd=_rounded(spread),
+        n_patients=n,
+    )
+
+
+def _rounded(value: float) -> float:
+    return float(f"{float(value):.6g}")
+
+
+def _fit_channel(values: Floats, weekdays: Ints) -> dict[str, object]:
+    """Estimate everything about one channel; `values` has shape (n_patients, n_days)."""
+    counts = np.isfinite(values).sum(axis=1)
+    kept = counts >= 5
+    values, weekdays, counts = values[kept], weekdays[kept], counts[kept]
+    if len(values) == 0:
+        empty = default_profile(1)
+        return {name: getattr(empty, name)[0] for name in _CHANNEL_FIELDS}
+    values = _clipped(values)
+    sd = np.sqrt(np.maximum(np.nanvar(values, axis=1, ddof=1), 1e-300))
+    weekday, weekday_sd = _weekday_effects(values, weekdays, sd)
+    values = values - weekday[weekdays] * sd[:, None]
+    rho = _variogram_autocorrelation(values, sd)
+    means = np.nanmean(values, axis=1)
+    shrinkage = _variance_loss(rho, values)
+    variances = np.nanvar(values, axis=1, ddof=0) / shrinkage
+    error = variances * (1 - shrinkage)
+    between = max(float(np.var(means, ddof=1) if len(means) > 1 else 0.0) - float(error.mean()), 0.0)
+    floor = 0.04 * float(variances.mean())
+    tail = _tail_df((values - means[:, None]) / np.sqrt(np.maximum(variances, 1e-300))[:, None], rho)
+    scale, degrees = _variance_prior(variances, counts, rho, tail)
+    return {
+        "mean": float(means.mean()),
+        "between_sd": float(np.sqrt(max(between, floor, 1e-12))),
+        "variance": scale,
+        "variance_df": degrees,
+        "autocorrelation": rho,
+        "weekday": weekday,
+        "weekday_sd": weekday_sd,
+        "tail_df": tail,
+    }
+
+
+_CHANNEL_FIELDS = (
+    "mean", "between_sd", "variance", "variance_df", "autocorrelation", "weekday", "weekday_sd", "tail_df",
+)  # fmt: skip
+
+
+def _clipped(values: Floats) -> Floats:
+    """Pull single wild days in to six robust SDs, so that one of them does not make a patient look restless."""
+    middle = np.nanmedian(values, axis=1, keepdims=True)
+    robust = 1.4826 * np.nanmedian(np.abs(values - middle), axis=1, keepdims=True)
+    reach = 6.0 * np.where(robust > 0, robust, np.nanmax(np.abs(values - middle), axis=1, keepdims=True))
+    return np.clip(values, middle - reach, middle + reach)
+
+
+def _weekday_effects(values: Floats, weekdays: Ints, sd: Floats) -> tuple[Floats, float]:
+    """Return the cohort's weekday effects in SDs, shrunk by their own uncertainty, and their spread."""
+    residual = (values - np.nanmean(values, axis=1, keepdims=True)) / sd[:, None]
+    sums = np.zeros((len(values), 7))
+    counts = np.zeros((len(values), 7))
+    for day in range(7):
+        on_day = np.where((weekdays == day) & np.isfinite(residual), residual, 0.0)
+        sums[:, day] = on_day.sum(axis=1)
+        counts[:, day] = ((weekdays == day) & np.isfinite(residual)).sum(axis=1)
+    total = counts.sum(axis=0)
+    raw = sums.sum(axis=0) / np.maximum(total, 1)
+    raw -= raw.mean()
+    signal = max(float(np.mean(raw**2) - np.mean(1.0 / np.maximum(total, 1)) * 1.3), 0.0)
+    noise = 1.0 / np.maximum(total, 1)
+    effect = raw * (signal / (signal + noise)) if signal > 0 else np.zeros(7)
+    return effect, _weekday_spread(sums, counts, effect)
+
+
+def _weekday_spread(sums: Floats, counts: Floats, effect: Floats) -> float:
+    """Return how much patients differ in weekday effects, from repeated weekdays only.
+
+    Products of two different weeks on the same weekday have the variance of the effect as their mean,
+    once the day-to-day noise is gone; noise is independent at a distance of seven days.
+    """
+    many = counts >= 2
+    if not many.any():
+        return 0.0
+    deviation = np.where(many, sums - counts * effect, 0.0)
+    expected_noise = np.where(many, counts, 0.0)
+    excess = float((deviation**2 - expected_noise)[many].sum() / (counts**2)[many].sum())
+    return float(np.sqrt(max(excess, 0.0)))
+
+
+def _variogram_autocorrelation(values: Floats, sd: Floats) -> float:
+    """Return AR(1) from squared differences: lag one against lags of one to three weeks.
+
+    ``E (y[t] - y[t-h])^2 / 2 = s^2 (1 - rho^h)``, with no mean to estimate and so without the bias
+    that the usual estimate has in short series.
+    """
+    # a patient's own SD is itself uncertain and would bias the ratio: meet the cohort's half way
+    weight_sd = np.sqrt(0.25 * sd**2 + 0.75 * float(np.median(sd)) ** 2)
+    scaled = values / np.maximum(weight_sd, 1e-150)[:, None]
+    near, n_near = _half_squared_difference(scaled, (1,))
+    lags = [lag for lag in (7, 10, 14, 17, 21) if lag < values.shape[1]] or [values.shape[1] - 1]
+    far, n_far = _half_squared_difference(scaled, tuple(lags))
+    if min(n_near, n_far) < 5 or far <= 0:
+        return DEFAULT_AUTOCORRELATION
+    estimate = 1.0 - near / far
+    for _ in range(20):  # the far lags are not quite infinite
+        reach = np.mean([1 - max(estimate, 0.0) ** lag for lag in lags])
+        estimate = 1.0 - near / far * reach
+    weight = len(values) / (len(values) + PSEUDO_PATIENTS)
+    blended = weight * estimate + (1 - weight) * DEFAULT_AUTOCORRELATION
+    return float(np.clip(blended, 0.0, MAX_AUTOCORRELATION))
+
+
+def _half_squared_difference(values: Floats, lags: tuple[int, ...]) -> tuple[float, int]:
+    squares = [0.5 * (values[:, lag:] - values[:, :-lag]) ** 2 for lag in lags]
+    total = sum(float(np.nansum(square)) for square in squares)
+    count = sum(int(np.isfinite(square).sum()) for square in squares)
+    return total / max(count, 1), count
+
+
+def _variance_loss(rho: float, values: Floats) -> Floats:
+    """Return E(variance about the patient's own mean) / variance, for AR(1) and the days that were seen."""
+    seen = np.isfinite(values).astype(float)
+    count = np.maximum(seen.sum(axis=1), 1)
+    pairs = np.array(count)
+    for lag in range(1, values.shape[1]):
+        if rho**lag < 1e-4:
+            break
+        pairs = pairs + 2 * rho**lag * (seen[:, lag:] * seen[:, :-lag]).sum(axis=1)
+    return np.clip(1.0 - pairs / count**2, 0.05, 1.0)
+
+
+def _variance_prior(variances: Floats, counts: Ints, rho: float, tail: float) -> tuple[float, float]:
+    """Fit a scaled inverse chi-square to the patients' variances by the moments of their logarithms."""
+    positive = variances > 1e-12 * max(float(variances.max(initial=0.0)), 1e-300)
+    if not positive.any():
+        return 1e-12, 8.0
+    logs = np.log(variances[positive])
+    freedom = np.maximum((counts[positive] - 1) * (1 - rho**2) / (1 + rho**2), 2.0)
+    kurtosis = 0.0 if tail == 0 else 6.0 / max(tail - 4.0, 1.5)
+    sampling = 2.0 / freedom * (1 + kurtosis / 2)
+    weight = len(logs) / (len(logs) + PSEUDO_PATIENTS)
+    excess = float(np.var(logs, ddof=1) - sampling.mean()) if len(logs) > 2 else 0.25
+    spread = max(weight * max(excess, 0.0) + (1 - weight) * 0.25, 2.0 / MAX_PRIOR_DF)
+    degrees = float(np.clip(2.0 / spread + 0.5, 4.0, MAX_PRIOR_DF))
+    mean = float(variances[positive].mean())
+    return mean * (degrees - 2.0) / degrees, degrees
+
+
+def _tail_ratio(standardised: Floats) -> float:
+    """Return how far out the 99th percentile of absolute residuals lies, in medians."""
+    sizes = np.abs(standardised[np.isfinite(standardised)])
+    if len(sizes) < 50:
+        return 0.0
+    middle, far = np.quantile(sizes, [0.5, 0.99])
+    return float(far / max(middle, 1e-300))
+
+
+def _tail_df(standardised: Floats, rho: float) -> float:
+    """Match the tails to Student's t by simulated moments: same days, same standardising, known tails."""
+    observed = _tail_ratio(standardised)
+    if observed == 0.0 or len(standardised) < PSEUDO_PATIENTS:
+        return 0.0
+    from affect_pipeline.monitoring.simulation import ar1, student
+
+    missing = ~np.isfinite(np.resize(standardised, (2000, standardised.shape[1])))
+    rng = np.random.default_rng(20260101)
+    normal = ar1(rng.standard_normal((2000, standardised.shape[1], 1)), np.array([rho]))[:, :, 0]
+    ratios = []
+    for tail in TAILS:
+        sample = np.where(missing, np.nan, student(normal, tail))
+        sample = sample - np.nanmean(sample, axis=1, keepdims=True)
+        ratios.append(_tail_ratio(sample / np.nanstd(sample, axis=1, keepdims=True)))
+    return TAILS[int(np.argmin(np.abs(np.array(ratios) - observed)))]
+
+
+def _correlation(values: Floats, rho: Floats) -> tuple[tuple[float, ...], ...]:
+    """Return the correlation between channels of the innovations on consecutive days."""
+    n_channels = values.shape[2]
+    if n_channels == 1 or len(values) == 0:
+        return default_profile(n_channels).correlation
+    with np.errstate(invalid="ignore", divide="ignore"):
+        middle = _mean_without_warning(values)
+        own = np.sqrt(_mean_without_warning((values - middle) ** 2))
+        scaled_values = (values - middle) / np.where(own > 0, own, np.nan)
+    steps = scaled_values[:, 1:] - rho * scaled_values[:, :-1]
+    steps = steps - np.nan_to_num(_mean_without_warning(steps))
+    rows = steps.reshape(-1, n_channels)
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    n = len(rows)
+    if n < 10:
+        return default_profile(n_channels).correlation
+    spread = rows.std(axis=0)
+    scaled = np.clip(rows / np.where(spread > 0, spread, 1.0), -4, 4)
+    covariance = scaled.T @ scaled / n
+    size = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
+    correlation = covariance / np.outer(size, size) * (n / (n + 20.0 * PSEUDO_PATIENTS))
+    correlation = np.clip(correlation, -0.9, 0.9)
+    np.fill_diagonal(correlation, 1.0)
+    lowest = float(np.linalg.eigvalsh(correlation)[0])
+    if lowest < 0.1:  # channels that are copies of one another must not make the chart explode
+        weight = (0.1 - lowest) / (1.0 - lowest)
+        correlation = (1 - weight) * correlation + weight * np.eye(n_channels)
+    return tuple(tuple(_rounded(entry) for entry in row) for row in correlation)
+
+
+def _mean_without_warning(values: Floats) -> Floats:
+    """Return the mean over axis 1 of what is finite; NaN where nothing is."""
+    finite = np.isfinite(values)
+    count = finite.sum(axis=1, keepdims=True)
+    total = np.where(finite, values, 0.0).sum(axis=1, keepdims=True)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
