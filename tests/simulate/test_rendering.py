@@ -70,7 +70,8 @@ def test_a_landline_cuts_off_what_another_phone_hears(journal: JournalPlan) -> N
         power = np.square(np.abs(np.fft.rfft(samples)))
         return float(power[: int(200 * samples.size / rate_hz)].sum() / power.sum())
 
-    mixed = replace(journal, utterances=SOURCE.utterances[:12], gaps_s=(0.2,) * 12, length_s=60.0)
+    low_and_high = SOURCE.utterances[:3] + SOURCE.utterances[-3:]
+    mixed = replace(journal, utterances=low_and_high, gaps_s=(0.2,) * 6, length_s=60.0)
     wide = below_200_hz(render(mixed, SOURCE), WIDEBAND.sample_rate_hz)
     narrow = below_200_hz(render(replace(mixed, device=LANDLINE), SOURCE), 8000)
-    assert narrow < 0.7 * wide
+    assert narrow < 0.5 * wide
