@@ -4,12 +4,12 @@ import io
 import math
 import shutil
 import struct
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
-import soundfile as sf
 
 from affect_pipeline.files import mapped_arrow, read_parquet
 from affect_pipeline.journals.identity import refused_id
@@ -24,14 +24,13 @@ NIGHT = Nights.parse("2026-01-05")
 VOICE = speech(Voice(duration_s=5.0, pauses=((0.0, 0.6), (2.5, 0.7))))
 
 
-def hours_of_silence(hours: int) -> bytes:
-    """Return a WAV of many hours in a few megabytes: 4 kHz, 8 bits, FLAC would be smaller still."""
-    buffer = io.BytesIO()
-    with sf.SoundFile(buffer, "w", 8000, 1, "PCM_16", format="FLAC") as file:
-        block = np.zeros(8000 * 600, np.int16)
-        for _ in range(hours * 6):
-            file.write(block)
-    return buffer.getvalue()
+def claiming_hours(hours: int) -> bytes:
+    """Return a FLAC file whose header says that it is that long."""
+    audio = bytearray(encode(VOICE, kind="FLAC"))
+    n_samples = hours * 3600 * 16_000
+    audio[21] = audio[21] & 0xF0 | n_samples >> 32
+    audio[22:26] = (n_samples & 0xFFFF_FFFF).to_bytes(4, "big")
+    return bytes(audio)
 
 
 def with_nan(samples: np.ndarray) -> bytes:
@@ -91,7 +90,7 @@ def test_a_good_journal_gets_all_values_and_prepared_audio(settings: Settings) -
         (encode(VOICE[:0]), "decode_failed"),
         (b"RIFF" + struct.pack("<I", 4) + b"WAVE", "decode_failed"),
         (with_nan(VOICE), "non_finite_samples"),
-        (hours_of_silence(10), "too_long"),
+        (claiming_hours(10), "too_long"),
         (b"\x89PNG\r\n\x1a\n" + bytes(500), "not_audio"),
     ],
     ids=["wav", "flac", "opus", "vorbis", "header-only", "no-samples", "no-chunks", "nan", "ten-hours", "image"],
@@ -109,6 +108,13 @@ def test_a_bad_recording_gets_a_reason_and_the_others_are_measured(
     assert list(prepared(settings)) == [good.journal_id]
 
 
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3"])
+def test_a_recording_over_the_limit_is_too_long_in_every_format(settings: Settings, kind: str) -> None:
+    short = settings.model_copy(update={"max_journal_s": 4.0})
+    _, measured = run(short, row(short, encode(VOICE, kind=kind)))
+    assert [values["problem"] for values in measured.values()] == ["too_long"]
+
+
 def test_m4a_and_webm_wait_for_a_decoder_where_there_is_none(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,8 +128,6 @@ def test_m4a_and_webm_wait_for_a_decoder_where_there_is_none(
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg on PATH")
 @pytest.mark.parametrize(("suffix", "codec"), [("m4a", "aac"), ("webm", "libopus")])
 def test_m4a_and_webm_are_decoded_by_ffmpeg(settings: Settings, tmp_path: Path, suffix: str, codec: str) -> None:
-    import subprocess
-
     source, target = tmp_path / "a.wav", tmp_path / f"a.{suffix}"
     source.write_bytes(encode(VOICE))
     subprocess.run(
