@@ -184,11 +184,11 @@ def _transform(z: Array, windows: Windows, plan: HeadPlan, n_prosody: int) -> Ar
 def _nuisance(z: Array, windows: Windows) -> Array:
     """Return the covariance of what should not matter, averaged over its sources, shape (E, E)."""
     corpora = np.array([group.split("/", 1)[0] for group in windows.group])
-    labelled = ~np.isnan(windows.answers).all(1)
+    labelled = np.asarray(~np.isnan(windows.answers).all(axis=1), np.bool_)
     sources = [_copy_differences(z, windows)]
     for corpus in np.unique(corpora):
-        rows = (corpora == corpus) & (windows.copy == 0)
-        if labelled[rows].any():
+        rows = np.asarray((corpora == corpus) & (windows.copy == 0), np.bool_)
+        if np.any(labelled & rows):
             groups = windows.group[rows]
             sources.append(np.stack([z[rows][groups == g].mean(0) for g in np.unique(groups)]))
         else:

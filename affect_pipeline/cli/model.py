@@ -1,0 +1,180 @@
+"""``affect model distill | train | evaluate | card``: how a model comes about and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from affect_pipeline.model.corpora import Recording
+
+app = typer.Typer(no_args_is_help=True, help="Train, evaluate, compare and promote models.")
+
+CorpusOption = Annotated[
+    list[str] | None,
+    typer.Option("--corpus", metavar="NAME=DIR", help="A corpus: its name in reports, and its folder. Repeatable."),
+]
+UnlabelledOption = Annotated[
+    list[str] | None,
+    typer.Option("--unlabelled", metavar="NAME=DIR", help="Speech whose labels are not used. Repeatable."),
+]
+WorkOption = Annotated[
+    Path, typer.Option("--work", help="Folder for checkpoints, teacher frames and embeddings; kept between runs.")
+]
+
+
+@app.command()
+def distill(
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the student.")],
+    teacher: Annotated[Path, typer.Option("--teacher", help="Encoder folder: Hugging Face, or CTranslate2 Whisper.")],
+    corpus: CorpusOption = None,
+    work: WorkOption = Path(".affect/distill"),
+    steps: Annotated[int, typer.Option(help="Training steps.")] = 2600,
+    seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 7,
+) -> None:
+    """Train a small student to hear what a teacher hears, and prosody. Goes on where a killed run stopped."""
+    from affect_pipeline.model.distill import DistillPlan
+    from affect_pipeline.model.distill import distill as run
+    from affect_pipeline.model.distill_data import DistillData, load_corpus
+    from affect_pipeline.model.features import FeatureStore
+    from affect_pipeline.model.teacher import load_teacher
+
+    corpora = [[r.path for r in recordings] for recordings in _corpora(corpus)]
+    store, n = FeatureStore(work / "frames"), sum(map(len, corpora))
+    with _progress() as bar:
+        done = _task(bar, "teacher frames", n)
+        opened = load_teacher(teacher)
+        for paths in corpora:
+            store.extract(paths, opened, lambda _: done())
+        done = _task(bar, "reading", n)
+        data = DistillData([load_corpus(paths, store, done) for paths in corpora])
+        student = bar.add_task("distilling", total=steps)
+
+        def report(step: int, losses: dict[str, float]) -> None:
+            words = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
+            bar.update(student, completed=step + 1, description=f"distilling, {words}")
+
+        model = run(data, DistillPlan(steps=steps, seed=seed), work / "state", report)
+    model.save(out)
+    Console().print(f"student in {out}")
+
+
+@app.command()
+def train(
+    *,
+    encoder: Annotated[Path, typer.Option("--encoder", help="Model folder whose encoder is used.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the trained model.")],
+    corpus: CorpusOption = None,
+    unlabelled: UnlabelledOption = None,
+    work: WorkOption = Path(".affect/train"),
+    seed: Annotated[int, typer.Option(help="Seed of folds and augmentation.")] = 7,
+    log: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Log the training to MLflow.")] = True,
+) -> None:
+    """Fit the heads for depression, valence, arousal and emotions, with speaker-independent folds."""
+    from affect_pipeline.model.encoder import AffectiveEncoder
+    from affect_pipeline.model.evaluate import figures
+    from affect_pipeline.model.train import TrainPlan, drop_labels
+    from affect_pipeline.model.train import train as run
+
+    corpora = [*_corpora(corpus), *(drop_labels(r) for r in _corpora(unlabelled, needed=False))]
+    plan = TrainPlan(seed=seed)
+    with _progress() as bar:
+        trained = run(AffectiveEncoder.load(encoder), corpora, plan, work, _task(bar, "embedding", None))
+    trained.encoder.save(out)
+    labelled = {r.corpus for r in trained.recordings}
+    rows = []
+    for name in sorted(labelled):
+        mine = [i for i, r in enumerate(trained.recordings) if r.corpus == name]
+        recordings = [trained.recordings[i] for i in mine]
+        rows += figures(recordings, trained.logits[mine], "ours", "speakers held out")
+    _print_figures(rows)
+    if log:
+        from affect_pipeline.model.training_log import log_training
+        from affect_pipeline.settings import get_settings
+
+        run_id = log_training(get_settings(), trained, plan, rows, out)
+        Console().print(f"MLflow run {run_id}")
+    Console().print(f"model in {out}")
+
+
+@app.command()
+def evaluate(
+    *,
+    corpus: CorpusOption = None,
+    model: Annotated[Path | None, typer.Option("--model", help="Model folder. Default: the packaged model.")] = None,
+    unlabelled: UnlabelledOption = None,
+    references: Annotated[bool, typer.Option(help="Also run eGeMAPS (needs openSMILE) and the teacher.")] = True,
+    teacher: Annotated[Path | None, typer.Option("--teacher", help="Teacher folder, for its reference.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
+    work: WorkOption = Path(".affect/evaluate"),
+) -> None:
+    """Print figures of a model beside references, its calibration, errors, size and speed."""
+    import json
+
+    from affect_pipeline.model.encoder import default_model_dir
+    from affect_pipeline.model.evaluate_report import Request, evaluate_model
+
+    folder = model or default_model_dir()
+    asked = Request(folder, _corpora(corpus), _corpora(unlabelled, needed=False), references, teacher, work)
+    with _progress() as bar:
+        report = evaluate_model(asked, _task(bar, "recordings", None))
+    _print_figures(report.figures)
+    for name, value in report.facts().items():
+        Console().print(f"{name}: {value}", highlight=False)
+    if json_file is not None:
+        json_file.write_text(json.dumps(report.as_json(), indent=1, sort_keys=True) + "\n")
+        Console().print(f"written to {json_file}")
+
+
+@app.command()
+def card(
+    model: Annotated[Path | None, typer.Option("--model", help="Model folder. Default: the packaged model.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Markdown file to write.")] = Path("docs/model-card.md"),
+) -> None:
+    """Write the model card from the model's configuration and its evaluation."""
+    from affect_pipeline.model.card import model_card
+    from affect_pipeline.model.encoder import default_model_dir
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(model_card(model or default_model_dir()))
+    Console().print(f"written to {out}")
+
+
+def _corpora(pairs: Sequence[str] | None, needed: bool = True) -> list[list[Recording]]:
+    from affect_pipeline.errors import CorpusError
+    from affect_pipeline.model.corpora import read_corpus
+
+    if needed and not pairs:
+        raise CorpusError("name at least one corpus: --corpus NAME=DIR")
+    found = []
+    for pair in pairs or []:
+        name, separator, folder = pair.partition("=")
+        if not separator:
+            raise CorpusError(f"--corpus {pair!r} is not NAME=DIR")
+        found.append(read_corpus(Path(folder), name=name))
+    return found
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        yield bar
+
+
+def _task(bar: Progress, name: str, total: int | None) -> Callable[[], None]:
+    task = bar.add_task(name, total=total)
+    return lambda: bar.advance(task)
+
+
+def _print_figures(rows: Sequence[object]) -> None:
+    from affect_pipeline.model.evaluate_report import figure_table
+
+    Console(width=130).print(figure_table(rows))

@@ -1,0 +1,134 @@
+"""The model card: what the packaged model is, what it may be used for, and every figure that was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from affect_pipeline.model.encoder import AFFECT_FILE, folder_digest, read_metrics
+
+WORDS = {"depression": "sad vs neutral and calm", "valence": "happy vs angry, sad, fearful, disgust",
+         "arousal": "angry, happy, fearful, surprised vs neutral, calm, sad"}  # fmt: skip
+CORPORA = {
+    "ravdess": "RAVDESS speech, English, acted; CC BY-NC-SA 4.0",
+    "emospeech-in": "EmoSpeech v1, India, spoken commands in the wild; CC BY-NC-SA 4.0",
+    "emotiontts-kr": "KETTS, Korean, emotional and plain speech; CC BY-NC-SA 4.0, research",
+    "emodb": "Berlin EmoDB, German, acted; CC0 1.0; testing only",
+}
+
+
+def model_card(folder: Path) -> str:
+    """Return the card of a model folder in Markdown; it quotes ``affect.json`` and ``evaluation.json`` only."""
+    affect, metrics = json.loads((folder / AFFECT_FILE).read_text()), read_metrics(folder)
+    sections = [
+        _head(affect, folder),
+        USES,
+        _data(affect),
+        _figures(metrics),
+        _calibration(metrics),
+        _honesty(metrics),
+        FAILURES,
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _head(affect: dict[str, Any], folder: Path) -> str:
+    return f"""# Model card: {affect["name"]}
+
+A small Wav2Vec 2.0 encoder, distilled from a speech recogniser's encoder and from measured prosody, with linear heads.
+It hears how somebody speaks, not what is said.
+
+- Outputs: `depression_probability` ({affect["depression_meaning"]}), valence and arousal in [-1, 1], an embedding.
+- Input: 16 kHz mono, trimmed and levelled by the pipeline, in windows of at most {affect["window_s"]} s.
+- Licence of the weights: {affect["licence"]}, as the recordings they learned from demand: research and
+  non-commercial use. The code around them is Apache-2.0.
+- Digest: `{folder_digest(folder)}`
+- This page is written by `affect model card` from what `affect model evaluate` measured."""
+
+
+USES = """## Uses
+
+Intended: research on following one person's change over time, beside that person's own baseline, by people who care for
+them and who decide themselves.
+
+Excluded: diagnosis, screening, triage, comparing people with one another, decisions about employment, insurance or
+admission, and any commercial use.
+
+**Acted emotion supports no claim about clinical depression.** The depression head was taught by actors who were told to
+sound sad, neutral or calm. Nobody with a diagnosis was heard. Fine-tuning on interviews with questionnaires
+(`affect model train --corpus daic-woz=DIR`, for those who signed the agreement) replaces it."""
+
+FAILURES = """## Known failure modes
+
+- Short or noisy recordings: with less than about two seconds of speech, one window decides.
+- Hoarseness, a cold, fatigue, intoxication, a new microphone or room move the scores as mood does.
+- Voices unlike the actors': children, the elderly, dysphonic speech, singing and whispering were not tried.
+- Languages: the heads were taught by one language; figures on others are above, where they were measured.
+- Crying and shouting sadness differs from quiet sadness; acted corpora hold more of the first.
+- Level is removed on purpose, so that loudness says nothing about arousal; distance to the microphone would."""
+
+
+def _data(affect: dict[str, Any]) -> str:
+    training = affect.get("training", {})
+    rows = [
+        (name, CORPORA.get(name, ""), entry["language"], entry["recordings"], entry["labelled"], entry["speakers"])
+        for name, entry in sorted(training.get("corpora", {}).items())
+    ]
+    header = ("corpus", "what, licence", "language", "recordings", "labels used", "speakers")
+    notes = training.get("notes", "")
+    return "## Training data of the heads\n\n" + _table(header, rows) + (f"\n\n{notes}" if notes else "")
+
+
+def _figures(metrics: dict[str, Any]) -> str:
+    if not metrics:
+        return "## Figures\n\nNothing was measured about this model."
+    header = ("test", "question", "system", "protocol", "raw", "within speaker", "personal baseline", "n", "speakers")
+    rows = [
+        (f["test"], f["task"], f["system"], f["protocol"], _number(f["auc"]), _number(f["within"]),
+         _number(f["personal"]), f["n"], f["n_speakers"])
+        for f in metrics["figures"]
+    ]  # fmt: skip
+    questions = "\n".join(f"- {name}: {words}" for name, words in WORDS.items())
+    parts = [
+        "## Figures\n\nArea under the ROC curve. *Speakers held out*: heads fitted without the speaker, six folds. "
+        "*Never trained on*: the model as shipped, a corpus that nothing was chosen on. *Within speaker*: mean over "
+        "speakers. *Personal baseline*: all recordings, after each speaker's mean over half of their neutral "
+        f"recordings was subtracted.\n\n{questions}\n\n" + _table(header, rows)
+    ]
+    for title, key in (("By sex", "by_sex"), ("Leaving one out", "leave_one_out")):
+        if metrics.get(key):
+            pairs = [(name, _number(value)) for name, value in sorted(metrics[key].items())]
+            parts.append(f"### {title}\n\n" + _table(("figure", "AUC"), pairs))
+    return "\n\n".join(parts)
+
+
+def _calibration(metrics: dict[str, Any]) -> str:
+    parts = ["## Calibration of the depression head\n\nBoth classes weighted alike; sadness is rarer among patients."]
+    for name, value in metrics.get("calibration", {}).items():
+        bins = [(_number(b["said"]), _number(b["true"]), b["n"]) for b in value["reliability"]]
+        parts.append(
+            f"### {name}\n\nExpected calibration error {_number(value['ece_after'])} "
+            f"({_number(value['ece_before'])} with temperature 1).\n\n"
+            + _table(("probability said", "share that was sad", "n"), bins)
+        )
+    return "\n\n".join(parts)
+
+
+def _honesty(metrics: dict[str, Any]) -> str:
+    cost = metrics.get("cost", {})
+    lines = [f"- {name}: {value}" for name, value in cost.items()]
+    for name, shares in metrics.get("coverage", {}).items():
+        lines.append(f"- pairs of journals within 1.96 stated errors, {name} (0.95 would be honest): {shares}")
+    lines += [f"- recordings without enough speech, {n}: {k}" for n, k in metrics.get("unscored", {}).items() if k]
+    return "## Cost, and honesty of the stated errors\n\n" + "\n".join(lines)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join([*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows)])
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{value:.3f}"  # noqa: PLR0124 - NaN is not itself
