@@ -48,6 +48,7 @@ SERVER_SETTINGS = {
     "shared_buffers": "'256MB'",
     "maintenance_work_mem": "'128MB'",
     "work_mem": "'16MB'",
+    "temp_buffers": "'64MB'",
     "max_wal_size": "'2GB'",
     "wal_compression": "on",
     "jit": "off",
@@ -226,7 +227,8 @@ def _initialise(data_dir: Path, user: ServerUser) -> None:
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
     user.own(new)
-    arguments = ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", f"--username={SUPERUSER}", "--no-instructions"]
+    locale = ["--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    arguments = ["--auth=trust", f"--username={SUPERUSER}", "--no-instructions", *locale]
     _run(user, "initdb", *arguments, "-D", str(new), failed=f"the database in {data_dir} could not be made")
     with (new / "postgresql.conf").open("a") as configuration:
         configuration.write(f"\ninclude_if_exists = '{SETTINGS_FILE}'\n")

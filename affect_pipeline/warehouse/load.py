@@ -68,7 +68,9 @@ def upsert(connection: sa.Connection, table: str, frame: Frame) -> int:
     assert cursor is not None
     with _staging(cursor, table) as staging:
         _copy(cursor, staging, rows)
+        cursor.execute(sql("load/tune_session"))
         cursor.execute(statement)
+        cursor.execute(sql("load/restore_session"))
     return int(rows.num_rows)
 
 

@@ -3,7 +3,7 @@
 -- scores, biomarkers and the tables of checks have no foreign key to journals: a million rows a night would each pay
 -- for the look-up. They are loaded in the transaction that knows the journal, and find_orphans.sql looks for strays.
 CREATE TABLE affect.audio_quality (
-    journal_id text NOT NULL,
+    journal_id text COLLATE "C" NOT NULL,
     duration_s double precision,
     speech_s double precision,
     speech_ratio double precision,
@@ -37,7 +37,7 @@ COMMENT ON COLUMN affect.audio_quality.sample_rate_hz IS 'Sampling rate of the f
 COMMENT ON COLUMN affect.audio_quality.n_channels IS 'Channels of the file.';
 
 CREATE TABLE affect.quality_checks (
-    journal_id text NOT NULL,
+    journal_id text COLLATE "C" NOT NULL,
     suite_version text NOT NULL,
     expectation text NOT NULL,
     metric text NOT NULL,
@@ -56,8 +56,8 @@ COMMENT ON COLUMN affect.quality_checks.verdict IS 'What the expectation said: p
 
 CREATE TABLE affect.biomarkers (
     local_day date NOT NULL,
-    journal_id text NOT NULL,
-    patient_key text NOT NULL,
+    journal_id text COLLATE "C" NOT NULL,
+    patient_key text COLLATE "C" NOT NULL,
     f0_median_hz double precision,
     f0_range_st double precision,
     f0_sd_st double precision,
@@ -97,9 +97,9 @@ COMMENT ON COLUMN affect.biomarkers.spectral_flatness IS 'Spectral flatness, 0 (
 
 CREATE TABLE affect.scores (
     local_day date NOT NULL,
-    journal_id text NOT NULL,
-    patient_key text NOT NULL,
-    model_digest text NOT NULL,
+    journal_id text COLLATE "C" NOT NULL,
+    patient_key text COLLATE "C" NOT NULL,
+    model_digest text COLLATE "C" NOT NULL,
     depression_probability double precision,
     depression_logit double precision,
     depression_logit_se double precision,
@@ -133,7 +133,7 @@ COMMENT ON COLUMN affect.scores.arousal_se IS 'Standard error of arousal.';
 COMMENT ON COLUMN affect.scores.n_windows IS 'Windows the recording was cut into.';
 
 CREATE TABLE affect.model_versions (
-    model_digest text NOT NULL,
+    model_digest text COLLATE "C" NOT NULL,
     name text NOT NULL,
     registry_version integer,
     description text,

@@ -1,8 +1,8 @@
 -- Day values, personal baselines, charts and alerts. Everything here is a function of the tables before it.
 CREATE TABLE affect.day_values (
-    patient_key text NOT NULL,
-    model_digest text NOT NULL,
-    channel text NOT NULL,
+    patient_key text COLLATE "C" NOT NULL,
+    model_digest text COLLATE "C" NOT NULL,
+    channel text COLLATE "C" NOT NULL,
     local_day date NOT NULL,
     value double precision,
     se double precision,
@@ -25,9 +25,9 @@ COMMENT ON COLUMN affect.day_values.se IS 'Standard error of the value.';
 COMMENT ON COLUMN affect.day_values.n_journals IS 'Recordings it was made from.';
 
 CREATE TABLE affect.baselines (
-    patient_key text NOT NULL,
-    model_digest text NOT NULL,
-    channel text NOT NULL,
+    patient_key text COLLATE "C" NOT NULL,
+    model_digest text COLLATE "C" NOT NULL,
+    channel text COLLATE "C" NOT NULL,
     segment integer NOT NULL,
     state text NOT NULL,
     reason text,
@@ -62,9 +62,9 @@ COMMENT ON COLUMN affect.baselines.weekday_effects IS 'Departure of Monday to Su
 COMMENT ON COLUMN affect.baselines.as_of_night IS 'Night whose knowledge it holds.';
 
 CREATE TABLE affect.chart_days (
-    patient_key text NOT NULL,
-    model_digest text NOT NULL,
-    channel text NOT NULL,
+    patient_key text COLLATE "C" NOT NULL,
+    model_digest text COLLATE "C" NOT NULL,
+    channel text COLLATE "C" NOT NULL,
     local_day date NOT NULL,
     expected double precision,
     band_low double precision,
@@ -90,8 +90,8 @@ COMMENT ON COLUMN affect.chart_days.limit_value IS 'Limit it is compared with.';
 COMMENT ON COLUMN affect.chart_days.signal IS 'Whether the statistic is past its limit.';
 
 CREATE TABLE affect.chart_state (
-    patient_key text NOT NULL,
-    model_digest text NOT NULL,
+    patient_key text COLLATE "C" NOT NULL,
+    model_digest text COLLATE "C" NOT NULL,
     through_day date NOT NULL,
     version integer NOT NULL,
     state bytea NOT NULL,
@@ -107,9 +107,9 @@ COMMENT ON COLUMN affect.chart_state.version IS 'Version of the packing of state
 COMMENT ON COLUMN affect.chart_state.state IS 'Packed numbers of the charts.';
 
 CREATE TABLE affect.drift_alerts (
-    alert_id text NOT NULL,
-    patient_key text NOT NULL,
-    model_digest text NOT NULL,
+    alert_id text COLLATE "C" NOT NULL,
+    patient_key text COLLATE "C" NOT NULL,
+    model_digest text COLLATE "C" NOT NULL,
     kind text NOT NULL,
     direction text NOT NULL,
     severity text NOT NULL,
@@ -156,7 +156,7 @@ COMMENT ON COLUMN affect.drift_alerts.explanation IS 'Why, in words and numbers.
 COMMENT ON COLUMN affect.drift_alerts.evidence IS 'What a replay needs: statistics, limits, baseline, settings.';
 
 CREATE TABLE affect.alert_events (
-    alert_id text NOT NULL,
+    alert_id text COLLATE "C" NOT NULL,
     seq integer NOT NULL,
     night date NOT NULL,
     kind text NOT NULL,

@@ -24,7 +24,7 @@ COMMENT ON COLUMN affect.people.active IS 'False ends all access at once.';
 
 CREATE TABLE affect.care_assignments (
     login text NOT NULL,
-    patient_key text NOT NULL,
+    patient_key text COLLATE "C" NOT NULL,
     assigned_by text NOT NULL,
     assigned_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT care_assignments_pkey PRIMARY KEY (login, patient_key),
@@ -42,7 +42,7 @@ COMMENT ON COLUMN affect.care_assignments.assigned_at IS 'When.';
 
 CREATE TABLE affect.alert_actions (
     action_id bigint GENERATED ALWAYS AS IDENTITY,
-    alert_id text NOT NULL,
+    alert_id text COLLATE "C" NOT NULL,
     actor text NOT NULL,
     kind text NOT NULL,
     comment text,
@@ -64,7 +64,7 @@ COMMENT ON COLUMN affect.alert_actions.comment IS 'Free text of the person; for 
 COMMENT ON COLUMN affect.alert_actions.at IS 'When.';
 
 CREATE TABLE affect.quarantine_releases (
-    journal_id text NOT NULL,
+    journal_id text COLLATE "C" NOT NULL,
     actor text NOT NULL,
     reason text NOT NULL,
     at timestamptz NOT NULL DEFAULT now(),
@@ -85,7 +85,7 @@ CREATE TABLE affect.runs (
     last_night date,
     outcome text NOT NULL,
     counts jsonb,
-    model_digest text,
+    model_digest text COLLATE "C",
     suite_version text,
     settings_digest text,
     code_version text,

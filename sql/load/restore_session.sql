@@ -1,0 +1,2 @@
+-- Back to the memory of an ordinary statement.
+RESET work_mem;
