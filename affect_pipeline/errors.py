@@ -12,6 +12,7 @@
     │   ├── SidecarError
     │   └── DecodeError
     ├── QualityGateError         too large a share of a night failed its quality checks
+    ├── QuarantineError          a recording cannot be let out of quarantine
     ├── ModelError               a model is refused
     │   ├── DigestMismatch
     │   ├── UnsafeModel
@@ -93,6 +94,10 @@ class DecodeError(JournalError):
 
 class QualityGateError(AffectError):
     """Too large a share of a night failed its quality checks."""
+
+
+class QuarantineError(AffectError):
+    """A recording cannot be let out of quarantine."""
 
 
 class ModelError(AffectError):
