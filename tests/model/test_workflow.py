@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from affect_pipeline.errors import CorpusError, GateFailed, ModelError, UnsafeModel
+from affect_pipeline.files import write_json
+from affect_pipeline.model.encoder import folder_digest, tiny_encoder
+from affect_pipeline.model.registry import find_alias, find_version, resolve
+from affect_pipeline.model.shadow import RescoreResult
+from affect_pipeline.model.workflow import (
+    Corpora,
+    approval_text,
+    candidate_folder,
+    compare_recent,
+    evaluate_candidate,
+    fit_heads,
+    history_shards,
+    promote_challenger,
+    register_challenger,
+    rescore_history,
+    shadow_score,
+    train_candidate,
+)
+from affect_pipeline.settings import Settings
+from tests.audio import Voice, encode, speech
+from tests.model.clinic import N_JOURNALS, clinic, recordings, registry_template
+
+__all__ = ["clinic", "recordings", "registry_template"]
+
+RUN = "manual__2026-01-05T00:00:00+00:00"
+
+
+def made_elsewhere(folder: Path, seed: int = 1, auc: float = 0.9) -> str:
+    tiny_encoder(seed).save(folder)
+    write_json({"gate": {"auc": auc}}, folder / "evaluation.json")
+    return str(folder)
+
+
+def test_a_model_made_elsewhere_becomes_champion_step_by_step(clinic: Settings, tmp_path: Path) -> None:
+    champion = resolve(clinic).version
+    folder = train_candidate(clinic, RUN, Corpora({}), made_elsewhere(tmp_path / "gpu"))
+    assert folder == candidate_folder(clinic, RUN) / "model"
+    assert evaluate_candidate(folder, Corpora({})) == {"gate": {"auc": 0.9}}
+    version = register_challenger(clinic, folder)
+    which = str(version.version)
+    assert find_alias(clinic, "challenger") == version
+    assert shadow_score(clinic, which, days=2) == RescoreResult(2 * 2, 0), "two days, by both models"
+    comparison = compare_recent(clinic, which, days=2)
+    assert comparison.n_journals == 2
+    text = approval_text(clinic, which, comparison)
+    assert "| auc | n/a | 0.900 |" in text
+    assert "2 journals of 2 patients" in text
+    assert resolve(clinic).version == champion, "until it is approved and re-scored, nothing changes"
+    with pytest.raises(ModelError, match="has not scored 4 journals"):
+        promote_challenger(clinic, which)
+    shards = history_shards(clinic.model_copy(update={"journals_per_shard": 2}), which)
+    assert shards == [0, 1]
+    assert sum((rescore_history(clinic, which, shard, 2) for shard in shards), RescoreResult(0, 0)).n_scored == 4
+    assert history_shards(clinic, which) == []
+    assert promote_challenger(clinic, which).champion == version == resolve(clinic).version
+
+
+def test_each_step_can_be_run_again(clinic: Settings, tmp_path: Path) -> None:
+    given = made_elsewhere(tmp_path / "gpu")
+    folder = train_candidate(clinic, RUN, Corpora({}), given)
+    digest = folder_digest(folder)
+    made_elsewhere(tmp_path / "gpu", seed=5)
+    assert folder_digest(train_candidate(clinic, RUN, Corpora({}), given)) == digest
+    version = register_challenger(clinic, folder)
+    assert register_challenger(clinic, folder) == version
+    shadow_score(clinic, "challenger", days=30)
+    assert shadow_score(clinic, "challenger", days=30) == RescoreResult(0, 0)
+    assert compare_recent(clinic, "challenger", days=30).n_journals == N_JOURNALS
+
+
+def test_a_worse_candidate_does_not_become_challenger(clinic: Settings, tmp_path: Path) -> None:
+    good = register_challenger(clinic, Path(made_elsewhere(tmp_path / "good", seed=2, auc=0.95)))
+    shadow_score(clinic, "challenger", days=30)
+    promote_challenger(clinic, "challenger")
+    with pytest.raises(GateFailed, match=r"auc 0\.900 against 0\.950"):
+        register_challenger(clinic, Path(made_elsewhere(tmp_path / "worse", seed=3)))
+    assert find_version(clinic, "challenger").version == good
+
+
+def test_a_training_without_corpora_or_with_an_unsafe_folder_is_refused(clinic: Settings, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="NAME=FOLDER"):
+        train_candidate(clinic, RUN, Corpora({}))
+    given = made_elsewhere(tmp_path / "gpu")
+    (tmp_path / "gpu" / "head.pkl").write_bytes(b"\x80\x04.")
+    with pytest.raises(UnsafeModel, match=r"head\.pkl"):
+        train_candidate(clinic, RUN, Corpora({}), given)
+    assert not candidate_folder(clinic, RUN).exists()
+
+
+@pytest.mark.parametrize("text", ["ravdess", "=folder", "ravdess=", "ravdess=/does/not/exist"])
+def test_a_corpus_that_is_not_named_or_not_there_is_refused(text: str) -> None:
+    with pytest.raises(CorpusError):
+        Corpora.parse([text])
+
+
+def test_heads_are_fitted_on_a_corpus_and_make_another_model(tmp_path: Path) -> None:
+    tiny_encoder(0).save(tmp_path / "base")
+    lines = ["path,speaker,label,language"]
+    for speaker in range(6):
+        for take, (emotion, spread) in enumerate({"neutral": 1.0, "sad": 0.2, "happy": 4.0, "angry": 3.0}.items()):
+            name = f"{speaker}-{emotion}.wav"
+            voice = Voice(duration_s=2.0, f0_hz=110 + 20 * speaker, f0_sd_st=spread, seed=10 * speaker + take)
+            (tmp_path / "corpus").mkdir(exist_ok=True)
+            (tmp_path / "corpus" / name).write_bytes(encode(speech(voice)))
+            lines.append(f"{name},speaker {speaker},{emotion},en")
+    (tmp_path / "corpus" / "manifest.csv").write_text("\n".join(lines) + "\n")
+    corpora = Corpora.parse([f"acted={tmp_path / 'corpus'}"])
+    fit_heads(tmp_path / "base", tmp_path / "fitted", corpora, tmp_path / "work")
+    assert folder_digest(tmp_path / "fitted") != folder_digest(tmp_path / "base")
+    fit_heads(tmp_path / "base", tmp_path / "again", corpora, tmp_path / "work")
+    assert folder_digest(tmp_path / "again") == folder_digest(tmp_path / "fitted"), "training is seeded"
