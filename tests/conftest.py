@@ -5,6 +5,8 @@
 - ``warehouse_settings``: settings that point at that warehouse (``connect(warehouse_settings)`` is ``warehouse``).
 - ``module_warehouse``: the same, one a module, for rows that are costly to load and that tests only read.
 - ``new_warehouse``: makes further ones.
+
+``AFFECT_TEST_SERVER`` (a superuser's URL) runs them on another PostgreSQL than the embedded one, such as an older one.
 """
 
 from __future__ import annotations
@@ -14,16 +16,34 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import sqlalchemy as sa
 
 from affect_pipeline.settings import Settings
-from affect_pipeline.warehouse.embedded import EmbeddedServer, embedded_server, stop
+from affect_pipeline.warehouse.embedded import embedded_server, stop
 from affect_pipeline.warehouse.engine import connect, disconnect
 from affect_pipeline.warehouse.migrate import migrate
 
-TEMPLATE = "affect"
+TEMPLATE = "affect_tests"
+OTHER_SERVER = os.environ.get("AFFECT_TEST_SERVER")
+
+
+class Server(Protocol):
+    """A PostgreSQL server to make warehouses on."""
+
+    def url(self, database: str = "affect") -> str:
+        """Return the URL of one of its databases."""
+        ...
+
+
+class OtherServer:
+    """A server that was there before the tests."""
+
+    def url(self, database: str = "affect") -> str:
+        url = sa.make_url(str(OTHER_SERVER)).set(drivername="postgresql+psycopg", database=database)
+        return url.render_as_string(hide_password=False)
 
 
 def pytest_configure() -> None:
@@ -39,44 +59,49 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[EmbeddedServer]:
-    """One embedded server for the session; its database ``affect`` is migrated and serves as the template."""
+def postgres_server() -> Iterator[Server]:
+    """One server for the session; its database ``affect_tests`` is migrated and serves as the template."""
     with tempfile.TemporaryDirectory(prefix="affect-tests-") as folder:
         settings = Settings(home=Path(folder))
-        server = embedded_server(settings)
-        engine = connect(settings)
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # tests may lose their data
-                connection.exec_driver_sql(f"ALTER SYSTEM SET {setting} = off")
-            connection.exec_driver_sql("SELECT pg_reload_conf()")
-        migrate(engine)
-        disconnect(settings)
+        server: Server = OtherServer() if OTHER_SERVER else embedded_server(settings)
+        with administrator(server).connect() as connection:
+            if not OTHER_SERVER:
+                for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # tests may lose their data
+                    connection.exec_driver_sql(f"ALTER SYSTEM SET {setting} = off")
+                connection.exec_driver_sql("SELECT pg_reload_conf()")
+            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {TEMPLATE}")
+            connection.exec_driver_sql(f"CREATE DATABASE {TEMPLATE}")
+        template = settings.model_copy(update={"warehouse_url": server.url(TEMPLATE)})
+        migrate(connect(template))
+        disconnect(template)
         yield server
         stop(settings)
+
+
+def administrator(server: Server) -> sa.Engine:
+    """Return an engine that makes and drops databases."""
+    return sa.create_engine(server.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
 
 
 WarehouseMaker = Callable[[Path], Settings]
 
 
 @pytest.fixture(scope="session")
-def new_warehouse(postgres_server: EmbeddedServer) -> Iterator[WarehouseMaker]:
+def new_warehouse(postgres_server: Server) -> Iterator[WarehouseMaker]:
     """Return a function that makes a fresh warehouse and returns settings with the given home that point at it."""
-    administrator = sa.create_engine(
-        postgres_server.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool
-    )
     numbers = itertools.count(1)
     made: list[Settings] = []
 
     def make(home: Path) -> Settings:
-        name = f"test_{next(numbers)}"
-        with administrator.connect() as connection:
+        name = f"{TEMPLATE}_{os.getpid()}_{next(numbers)}"
+        with administrator(postgres_server).connect() as connection:
             connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
         made.append(Settings(home=home, warehouse_url=postgres_server.url(name)))
         return made[-1]
 
     yield make
     for settings in made:
-        disconnect(settings)
+        _drop(settings)
 
 
 @pytest.fixture
@@ -101,8 +126,6 @@ def module_warehouse(new_warehouse: WarehouseMaker, tmp_path_factory: pytest.Tem
 def _drop(settings: Settings) -> None:
     disconnect(settings)
     url = sa.make_url(settings.warehouse_url)
-    administrator = sa.create_engine(
-        url.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool
-    )
-    with administrator.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {url.database} WITH (FORCE)")
+    engine = sa.create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {url.database} WITH (FORCE)")

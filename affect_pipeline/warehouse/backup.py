@@ -23,6 +23,7 @@ from affect_pipeline.warehouse.migrate import migrate
 from affect_pipeline.warehouse.queries import sql, sql_dir
 
 SCHEMAS = ("affect", "affect_private")
+HEAD_BYTES = 8192
 
 
 class BackupError(AffectError):
@@ -46,7 +47,7 @@ def client(settings: Settings, program: str) -> Client:
         If neither the wheel nor PATH has the program.
     """
     url = warehouse_url(settings)
-    plain = libpq_url(url.set(password=None))
+    plain = libpq_url(url._replace(password=None))  # set() takes None for "as it was"
     password = {"PGPASSWORD": str(url.password)} if url.password else {}
     return Client([_program(program), "--dbname", plain], os.environ | password)
 
@@ -105,11 +106,22 @@ def restore(settings: Settings, file: Path, replace: bool = False) -> None:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "restore.sql"
         _run([_program("pg_restore"), "--no-owner", f"--file={script}", str(file)], dict(os.environ))
+        _make_portable(script)
         here = client(settings, "psql")
         options = ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"]
         drop = f"--file={sql_dir() / 'ledger' / 'drop_schemas.sql'}"
         _run([*here.command, *options, "--output=/dev/null", drop, f"--file={script}"], here.environment)
     migrate(engine)
+
+
+def _make_portable(script: Path) -> None:
+    """Leave out the one setting in the head of a new pg_dump's script that servers before 17 do not know."""
+    newer = b"SET transaction_timeout"
+    with script.open("r+b") as opened:  # in place: the script may be as large as the warehouse
+        at = opened.read(HEAD_BYTES).find(newer)
+        if at >= 0:
+            opened.seek(at)
+            opened.write(b"---")
 
 
 def _has_rows(engine: sa.Engine) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from affect_pipeline.settings import Settings
 from affect_pipeline.warehouse.access import as_person
-from affect_pipeline.warehouse.backup import BackupError, backup, restore
+from affect_pipeline.warehouse.backup import BackupError, backup, client, restore
 from affect_pipeline.warehouse.engine import connect
 from affect_pipeline.warehouse.hash import content_hash
 from affect_pipeline.warehouse.load import upsert
@@ -77,3 +77,10 @@ def test_a_backup_that_cannot_be_written_leaves_nothing(warehouse_settings: Sett
     with pytest.raises(Exception, match="AFFECT_WAREHOUSE_URL"):
         backup(broken, tmp_path / "warehouse.dump")
     assert list(tmp_path.glob("*warehouse.dump*")) == []
+
+
+def test_the_password_is_kept_out_of_the_process_list(tmp_path: Path) -> None:
+    there = Settings(home=tmp_path, warehouse_url="postgresql://ann:hush%20hush@db.example/affect?sslmode=require")
+    started = client(there, "pg_dump")
+    assert started.command[1:] == ["--dbname", "postgresql://ann@db.example/affect?sslmode=require"]
+    assert started.environment["PGPASSWORD"] == "hush hush"

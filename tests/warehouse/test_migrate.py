@@ -11,25 +11,22 @@ import pytest
 import sqlalchemy as sa
 
 from affect_pipeline.errors import MigrationError
-from affect_pipeline.warehouse.embedded import EmbeddedServer
 from affect_pipeline.warehouse.engine import create_engine
 from affect_pipeline.warehouse.migrate import migrate, migrations_on_disk
 from affect_pipeline.warehouse.queries import sql_dir
+from tests.conftest import Server, administrator
 
 
 @pytest.fixture
-def empty(postgres_server: EmbeddedServer, request: pytest.FixtureRequest) -> Iterator[sa.Engine]:
+def empty(postgres_server: Server, request: pytest.FixtureRequest) -> Iterator[sa.Engine]:
     """An empty database."""
     name = f"empty_{abs(hash(request.node.nodeid))}"
-    administrator = create_engine(
-        postgres_server.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool
-    )
-    with administrator.connect() as connection:
+    with administrator(postgres_server).connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
     engine = create_engine(postgres_server.url(name))
     yield engine
     engine.dispose()
-    with administrator.connect() as connection:
+    with administrator(postgres_server).connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
