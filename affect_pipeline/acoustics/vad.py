@@ -74,9 +74,11 @@ def speech_probabilities(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.flo
     ndarray of float32, shape (ceil(n / 512),)
         Probabilities in [0, 1].
     """
+    if not samples.size:
+        return np.zeros(0, np.float32)
     frames = _frames(_levelled(samples))
     hidden = cell = np.zeros(STATE_SHAPE, np.float32)
-    parts = [np.zeros(0, np.float32)]
+    parts = []
     for first in range(0, len(frames), FRAMES_PER_CALL):
         inputs = {"input": frames[first : first + FRAMES_PER_CALL], "h": hidden, "c": cell}
         values, hidden, cell = _session().run(["speech_probs", "hn", "cn"], inputs)
@@ -129,8 +131,6 @@ def speech_mask(segments: Segments, n_samples: int) -> npt.NDArray[np.bool_]:
 
 
 def _levelled(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    if not samples.size:
-        return samples
     centred = samples - samples.mean(dtype=np.float64).astype(np.float32)
     peak = float(np.abs(centred).max())
     return np.asarray(centred * np.float32(WORKING_PEAK / peak), np.float32) if peak > 0 else centred
