@@ -146,7 +146,9 @@ def _statement(name: str) -> sa.TextClause:
 
 def _summarise(connection: sa.Connection, nights: Nights) -> dict[str, int]:
     """Derive the rows of the nights anew, and return their sums."""
-    connection.execute(_statement("derive/nights"), _range(nights))
+    from affect_pipeline.warehouse.derive import derive_nights
+
+    derive_nights(connection, nights)
     row = connection.execute(_statement("publish/summarise_range"), _range(nights)).mappings().one()
     return {name: int(value) for name, value in row.items()}
 

@@ -1,0 +1,65 @@
+"""Nights one by one, shuffled, twice, or as one backfill: the same rows."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from affect_pipeline.nights import Nights
+from affect_pipeline.settings import Settings
+from affect_pipeline.stages.in_process import run_nights
+from tests.e2e.conftest import Installation, SmallCohort, content
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def one_backfill(cohort: SmallCohort, installation: Installation) -> Settings:
+    """All nights as one run: what every other way must come to."""
+    settings = installation("backfill")
+    run_nights(settings, cohort.nights)
+    return settings
+
+
+def run_all(settings: Settings, cohort: SmallCohort, nights: list[Nights]) -> Settings:
+    for each in (cohort.history, *nights):
+        run_nights(settings, each)
+    return settings
+
+
+def test_the_cohort_leaves_rows_in_every_derived_table(one_backfill: Settings) -> None:
+    tables = content(one_backfill)
+
+    for table in ("patients", "journals", "deliveries", "audio_quality", "quality_checks", "biomarkers", "scores"):
+        assert tables[table][0] > 0, table
+    for table in ("day_values", "baselines", "chart_days", "chart_state", "nights"):
+        assert tables[table][0] > 0, table
+
+
+def test_nights_one_by_one_leave_the_rows_of_one_backfill(
+    cohort: SmallCohort, installation: Installation, one_backfill: Settings
+) -> None:
+    one_by_one = run_all(installation("one-by-one"), cohort, cohort.last_nights)
+
+    assert content(one_by_one) == content(one_backfill)
+
+
+def test_shuffled_nights_some_of_them_twice_leave_the_rows_of_one_backfill(
+    cohort: SmallCohort, installation: Installation, one_backfill: Settings
+) -> None:
+    nights = [*cohort.last_nights, *cohort.last_nights[:2]]
+    random.Random(5).shuffle(nights)
+    assert nights[: len(cohort.last_nights)] != cohort.last_nights
+
+    shuffled = run_all(installation("shuffled"), cohort, nights)
+
+    assert content(shuffled) == content(one_backfill)
+
+
+def test_the_same_backfill_again_changes_nothing(cohort: SmallCohort, one_backfill: Settings) -> None:
+    before = content(one_backfill)
+
+    run_nights(one_backfill, cohort.nights)
+
+    assert content(one_backfill) == before
