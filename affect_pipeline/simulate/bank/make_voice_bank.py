@@ -104,7 +104,7 @@ class Manner:
     tempo : float
         Ratio of the durations.
     pause_s : float
-        Pause between the phrases of a sentence; 0 says it in one go.
+        Pause between the halves of each phrase of a sentence; 0 says it in one go.
     level_db, evenness : float
         Change of level, and by how much the loudness contour is flattened (0 to 1).
     """
@@ -121,13 +121,13 @@ class Manner:
 
 
 MANNERS = (
-    Manner("plain", "neutral", 12),
-    Manner("calm", "calm", 7, pitch_range=0.85, tempo=1.08, level_db=-1.0),
-    Manner("lively", "happy", 5, pitch_range=1.3, pitch_st=1.0, tempo=0.93, level_db=1.5),
-    Manner("flat", "sad", 4, pitch_range=0.35, pitch_st=-1.0, level_db=-3.0, evenness=0.3),
-    Manner("slow", "sad", 4, pitch_range=0.8, tempo=1.4, level_db=-2.0),
-    Manner("paused", "sad", 4, pitch_range=0.8, tempo=1.1, pause_s=0.8, level_db=-2.0),
-    Manner("low", "sad", 7, pitch_range=0.4, pitch_st=-1.5, tempo=1.3, pause_s=0.7, level_db=-5.0, evenness=0.4),
+    Manner("plain", "neutral", 12, pitch_range=1.15),
+    Manner("calm", "calm", 7, tempo=1.06, level_db=-1.0),
+    Manner("lively", "happy", 5, pitch_range=1.45, pitch_st=1.0, tempo=0.93, level_db=1.5),
+    Manner("flat", "sad", 4, pitch_range=0.3, pitch_st=-1.0, tempo=1.1, level_db=-3.0, evenness=0.3),
+    Manner("slow", "sad", 4, pitch_range=0.5, pitch_st=-0.5, tempo=1.5, level_db=-2.0, evenness=0.1),
+    Manner("paused", "sad", 4, pitch_range=0.5, pitch_st=-0.5, tempo=1.2, pause_s=0.8, level_db=-2.0, evenness=0.1),
+    Manner("low", "sad", 7, pitch_range=0.3, pitch_st=-1.5, tempo=1.4, pause_s=0.7, level_db=-5.0, evenness=0.4),
 )
 
 WIDEST_ST = 3.5
@@ -226,10 +226,16 @@ def _script(index: int) -> Iterator[tuple[Manner, tuple[str, ...]]]:
 
 
 def _utterance(speaker: Speaker, voice: Voice, manner: Manner, phrases: tuple[str, ...]) -> Samples:
-    texts = phrases if manner.pause_s else (" ".join(phrases),)
+    texts = tuple(half for one in phrases for half in _halves(one)) if manner.pause_s else (" ".join(phrases),)
     pause = np.zeros(round(manner.pause_s * RATE_HZ))
     parts = [part for text in texts for part in (_spoken(speaker.say(text, manner.tempo), voice, manner), pause)]
     return np.concatenate(parts[:-1]) * 10 ** (manner.level_db / 20)
+
+
+def _halves(phrase: str) -> tuple[str, str]:
+    """Cut a phrase in two, where somebody who searches for words would hesitate."""
+    words = phrase.split()
+    return " ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :])
 
 
 def _spoken(parts: Parts, voice: Voice, manner: Manner) -> Samples:
