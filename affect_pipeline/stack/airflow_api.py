@@ -122,6 +122,16 @@ class AirflowApi:
         body = {"logical_date": start, **interval}
         return self._start(dag_id, {name: moment.isoformat() for name, moment in body.items()})
 
+    def backfill(self, dag_id: str, first: date, last: date) -> list[str]:
+        """Start Airflow's own backfill over a range of nights; return the run ids, in order of their nights."""
+        days = {"from_date": first, "to_date": last}
+        body = {name: datetime.combine(day, time(), UTC).isoformat() for name, day in days.items()}
+        self._call("POST", "/backfills", json={"dag_id": dag_id, **body})
+        runs = self._get(f"/dags/{dag_id}/dagRuns", run_type="backfill", order_by="logical_date", limit=1000)[
+            "dag_runs"
+        ]
+        return [run["dag_run_id"] for run in runs if f"{first}" <= run["logical_date"][:10] <= f"{last}"]
+
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return the state of a run: ``queued``, ``running``, ``success`` or ``failed``."""
         return str(self._get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
@@ -130,11 +140,14 @@ class AirflowApi:
         """Have a finished run done once more, every task of it."""
         self._call("POST", f"/dags/{dag_id}/dagRuns/{run_id}/clear", json={"dry_run": False})
 
+    def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """Return the task instances of a run, as Airflow describes them."""
+        return list(self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=1000)["task_instances"])
+
     def task_states(self, dag_id: str, run_id: str) -> dict[str, TaskState]:
         """Return how far each task of a run is."""
-        reply = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=1000)
         counts: dict[str, Counter[str]] = {}
-        for instance in reply["task_instances"]:
+        for instance in self.task_instances(dag_id, run_id):
             counts.setdefault(instance["task_id"], Counter())[instance["state"] or "none"] += 1
         return {task_id: TaskState(task_id, dict(states)) for task_id, states in counts.items()}
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from affect_pipeline.settings import Settings
 from affect_pipeline.stack.assets import assets_folder
 from affect_pipeline.stack.ports import HOST, Ports
@@ -20,7 +22,18 @@ GPU_POOL = "gpu"
 ADMIN = "admin"
 """The one user of the local stack."""
 
-_FOREIGN_PREFIXES = ("AIRFLOW_", "AIRFLOW__", "_AIRFLOW", "OPENLINEAGE_", "MLFLOW_")
+QUIET = {
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "DO_NOT_TRACK": "1",
+    "SCARF_ANALYTICS": "false",
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""Telemetry of the tools we stand on stays off: nothing about a clinic leaves the machine."""
+
+_FOREIGN_PREFIXES = ("AIRFLOW_", "_AIRFLOW_", "OPENLINEAGE_", "MLFLOW_", "AFFECT_")
 """Settings of another installation that must not leak into this one."""
 
 
@@ -97,24 +110,15 @@ def admin_password(settings: Settings) -> str:
 
 
 def _ours(settings: Settings, databases: Databases) -> dict[str, str]:
-    environment = {
-        "AFFECT_HOME": str(settings.home),
-        "AFFECT_WAREHOUSE_URL": databases.warehouse,
-        "AFFECT_MLFLOW_URI": databases.mlflow,
-        "AFFECT_LANDING_URL": settings.landing,
-        "AFFECT_NOTIFY_URLS": settings.notify_urls,
-        # Telemetry of the tools we stand on stays off: nothing about a clinic leaves the machine.
-        "GX_ANALYTICS_ENABLED": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "DO_NOT_TRACK": "1",
-        "SCARF_ANALYTICS": "false",
-        "HF_HUB_OFFLINE": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-    }
     if settings.pseudonym_secret is None:
         settings.pseudonym_key()  # made once, here, and not by two tasks at a time
-    return environment
+    local = {"warehouse_url": databases.warehouse, "mlflow_uri": databases.mlflow, "landing_url": settings.landing}
+    values = {name: getattr(settings, name) for name in type(settings).model_fields} | local
+    return {f"AFFECT_{name.upper()}": _text(value) for name, value in values.items() if value is not None} | QUIET
+
+
+def _text(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def _airflow(settings: Settings, databases: Databases, ports: Ports) -> dict[str, str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import stat
+from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from affect_pipeline.settings import Settings
 from affect_pipeline.stack.environment import Databases, admin_password, airflow_home, child_environment
@@ -17,10 +19,16 @@ FOREIGN = {
     "AIRFLOW__CORE__DAGS_FOLDER": "/elsewhere/dags",
     "MLFLOW_TRACKING_URI": "http://elsewhere",
     "OPENLINEAGE_URL": "http://elsewhere",
-    "AFFECT_MAX_SHARDS": "3",
+    "AFFECT_WAREHOUSE_URL": "postgresql://elsewhere",
     "LANG": "C.UTF-8",
     "PATH": "/bin",
 }
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    secret = SecretStr("as long as a secret has to be, at least")
+    return Settings(home=tmp_path / "home", max_shards=3, pseudonym_secret=secret)
 
 
 @pytest.fixture
@@ -33,18 +41,27 @@ def test_settings_of_another_installation_do_not_leak_in(environment: dict[str, 
     assert environment["AIRFLOW_HOME"] == str(airflow_home(settings))
 
 
-def test_our_settings_and_the_rest_of_the_environment_are_passed_on(environment: dict[str, str]) -> None:
-    assert environment["AFFECT_MAX_SHARDS"] == "3"
+def test_the_rest_of_the_environment_is_passed_on(environment: dict[str, str]) -> None:
     assert environment["LANG"] == "C.UTF-8"
     assert environment["PATH"].endswith(":/bin")
 
 
-def test_children_are_pointed_at_the_databases_and_state_of_this_stack(
-    environment: dict[str, str], settings: Settings
+def test_children_read_the_settings_that_the_stack_was_started_with(
+    environment: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert environment["AFFECT_HOME"] == str(settings.home)
-    assert environment["AFFECT_WAREHOUSE_URL"] == DATABASES.warehouse
-    assert environment["AFFECT_MLFLOW_URI"] == DATABASES.mlflow
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert Settings() == settings.model_copy(
+        update={
+            "warehouse_url": DATABASES.warehouse,
+            "mlflow_uri": DATABASES.mlflow,
+            "landing_url": settings.landing,
+        }
+    )
+
+
+def test_airflow_is_pointed_at_the_database_and_ports_of_this_stack(environment: dict[str, str]) -> None:
     assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == DATABASES.airflow
     assert environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:1234/execution/"
 
