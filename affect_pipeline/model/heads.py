@@ -41,8 +41,8 @@ TASKS = (
 class HeadPlan:
     """How heads are fitted."""
 
-    inverse_penalty: float = 0.003
-    nuisance_strength: float = 10.0
+    inverse_penalty: float = 0.01
+    nuisance_strength: float = 3.0
     prosody_share: float = 0.3
     folds: int = 6
     seed: int = 7

@@ -143,7 +143,7 @@ def summarise(frames: Tensor, n_frames: Tensor) -> Tensor:
     voiced = active & (frames[..., 1] > VOICED_STRENGTH)
     parts: list[Tensor] = []
     for index, name in enumerate(FRAME_NAMES):
-        counted = voiced & voiced.roll(1, 1) if name == "f0_change_st" else voiced if name in VOICED_ONLY else active
+        counted = voiced & _before(voiced) if name == "f0_change_st" else voiced if name in VOICED_ONLY else active
         parts += _mean_and_sd(frames[..., index], counted)
     for name, counted in (("f0_st", voiced), ("energy_db", active)):
         values = frames[..., FRAME_NAMES.index(name)].masked_fill(~counted, torch.nan)
@@ -158,7 +158,7 @@ def _rhythm(frames: Tensor, inside: Tensor, active: Tensor, voiced: Tensor) -> l
     middle = energy[:, 1:-1]
     peaks = ((middle > energy[:, :-2]) & (middle >= energy[:, 2:]) & active[:, 1:-1]).sum(1)
     change = frames[..., FRAME_NAMES.index("f0_change_st")]
-    moving = voiced & voiced.roll(1, 1)
+    moving = voiced & _before(voiced)
     rising = ((change > 0) & moving).sum(1) / moving.sum(1).clamp(min=1)
     return [voiced.sum(1) / active.sum(1).clamp(min=1), starts / seconds, peaks / seconds, rising.to(frames.dtype)]
 
@@ -173,6 +173,10 @@ def _mean_and_sd(values: Tensor, counted: Tensor) -> list[Tensor]:
 
 def _change(values: Tensor) -> Tensor:
     return nn.functional.pad(values[:, 1:] - values[:, :-1], (1, 0)).clamp(-24, 24)
+
+
+def _before(marks: Tensor) -> Tensor:
+    return nn.functional.pad(marks[:, :-1], (1, 0))
 
 
 def _flux(mel: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ def student_config() -> Wav2Vec2Config:
         feat_extract_norm="layer", do_stable_layer_norm=True,
         num_conv_pos_embeddings=15, num_conv_pos_embedding_groups=16,
         hidden_dropout=0.0, attention_dropout=0.0, activation_dropout=0.0, feat_proj_dropout=0.0, layerdrop=0.0,
-        apply_spec_augment=False, vocab_size=1,
+        apply_spec_augment=False,
     )  # fmt: skip
 
 

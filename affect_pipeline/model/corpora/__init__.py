@@ -102,6 +102,6 @@ def guess_layout(folder: Path) -> str:
         return "nemo"
     stems = [path.stem for path in audio_files(folder)[:50]]
     for name, pattern in NAMES.items():
-        if stems and sum(bool(pattern.fullmatch(stem)) for stem in stems) > len(stems) / 2:
+        if stems and sum(bool(pattern.fullmatch(stem)) for stem in stems) >= len(stems) / 2:
             return name
     raise CorpusError(f"{folder} follows no known layout; name one of {sorted(LAYOUTS)}, or add a manifest.csv")
