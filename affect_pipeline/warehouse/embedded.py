@@ -28,7 +28,7 @@ from typing import IO
 
 from affect_pipeline.errors import StackError
 from affect_pipeline.settings import Settings
-from affect_pipeline.warehouse.server_user import ServerUser, server_user
+from affect_pipeline.warehouse.server_user import ServerUser, keep_owner, server_user
 
 DATABASES = ("affect", "airflow", "mlflow")
 """Databases of the server: the warehouse, Airflow's metadata, MLflow's runs and registry."""
@@ -192,7 +192,9 @@ def _make_home(home: Path) -> None:
 
 def _open_lock(path: Path) -> IO[bytes]:
     try:
-        return path.open("ab")
+        opened = path.open("ab")
+        keep_owner(path)
+        return opened
     except OSError as error:
         raise StackError(
             f"{path} cannot be opened: {error.strerror}. Point AFFECT_HOME at a folder of yours."
@@ -203,7 +205,7 @@ def _attach_or_start(data_dir: Path) -> EmbeddedServer:
     with _starting(data_dir):
         socket_dir = _await_ready(data_dir)
         if socket_dir is None:
-            user = server_user()
+            user = server_user(data_dir)
             _initialise(data_dir, user)
             socket_dir = _start(data_dir, user)
         server = EmbeddedServer(data_dir=data_dir, socket_dir=socket_dir)
@@ -325,7 +327,7 @@ def _stop(data_dir: Path) -> None:
         if socket_dir is None:
             return
         arguments = ["-w", "-t", str(START_TIMEOUT_S), "-m", "fast", "-D", str(data_dir), "stop"]
-        _run(server_user(), "pg_ctl", *arguments, failed=f"the embedded PostgreSQL in {data_dir} did not stop")
+        _run(server_user(data_dir), "pg_ctl", *arguments, failed=f"the embedded PostgreSQL in {data_dir} did not stop")
         if socket_dir != data_dir:
             with contextlib.suppress(OSError):
                 socket_dir.rmdir()

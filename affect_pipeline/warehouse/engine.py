@@ -34,7 +34,7 @@ def warehouse_url(settings: Settings) -> sa.URL:
         try:
             return sa.make_url(embedded_server(settings).url())
         except StackError as error:
-            raise WarehouseUnavailable("the embedded PostgreSQL", "AFFECT_HOME", str(error)) from error
+            raise WarehouseUnavailable("the embedded PostgreSQL", "AFFECT_HOME", str(error).rstrip(".")) from error
     try:
         url = sa.make_url(settings.warehouse_url)
     except sa.exc.ArgumentError:

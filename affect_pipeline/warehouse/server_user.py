@@ -1,8 +1,8 @@
 """Which system user the embedded PostgreSQL runs as.
 
-PostgreSQL refuses to run as root. Started by root, the server runs as the system user ``affect-pg`` (made on first
-use), and that user is let through the folders above the data by an access-control entry for it alone; the folders
-stay closed to everybody else. Any other user runs the server as itself.
+PostgreSQL refuses to run as root. Started by root, the server runs as the owner of the home, or in a home of root's as
+the system user ``affect-pg`` (made on first use). That user is let through the folders above the data by an
+access-control entry for it alone; the folders stay closed to everybody else. Any other user runs the server as itself.
 """
 
 from __future__ import annotations
@@ -81,9 +81,11 @@ class ServerUser:
         return bool(status.st_mode & stat.S_IXOTH)
 
 
-@lru_cache(maxsize=1)
-def server_user() -> ServerUser:
-    """Return the user the server runs as; as root, makes the system user ``affect-pg`` on first use.
+def server_user(data_dir: Path) -> ServerUser:
+    """Return the user that the server of a data folder runs as.
+
+    Started by root, that is whom the data, or the home it will be made in, belongs to; in root's own homes it is the
+    system user ``affect-pg``, made on first use.
 
     Raises
     ------
@@ -92,6 +94,19 @@ def server_user() -> ServerUser:
     """
     if os.geteuid() != 0:
         return ServerUser()
+    owner = (data_dir if data_dir.exists() else data_dir.parent).stat()
+    return ServerUser(owner.st_uid, owner.st_gid) if owner.st_uid != 0 else _system_user()
+
+
+def keep_owner(path: Path) -> None:
+    """Give a file that root made in somebody's folder to whom the folder belongs, who will need it again."""
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+@lru_cache(maxsize=1)
+def _system_user() -> ServerUser:
     try:
         entry = pwd.getpwnam(SYSTEM_USER)
     except KeyError:
