@@ -46,10 +46,15 @@ def test_the_banks_low_mood_is_flat_slow_and_full_of_pauses(bank: RecordedVoices
         audio = DecodedAudio(samples=samples, sample_rate_hz=SOURCE_RATE_HZ, n_channels=1, format="wav")
         return measure_audio(audio).biomarkers
 
+    def mean_duration_s(mood: Mood) -> float:
+        said = [bank.load(one).size for one in bank.utterances if one.speaker == voice and one.mood is mood]
+        return float(np.mean(said)) / SOURCE_RATE_HZ
+
     low, plain = heard(Mood.SAD), heard(Mood.NEUTRAL)
     assert low.f0_sd_st < 0.75 * plain.f0_sd_st
-    assert low.speech_rate_hz < 0.95 * plain.speech_rate_hz
     assert low.pause_mean_s > 1.15 * plain.pause_mean_s
+    assert low.pause_rate_per_min > 1.15 * plain.pause_rate_per_min
+    assert mean_duration_s(Mood.SAD) > 1.3 * mean_duration_s(Mood.NEUTRAL)  # of the same sentences
 
 
 def test_silence_at_the_edges_is_cut_and_inside_is_kept() -> None:
