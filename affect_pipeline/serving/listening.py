@@ -32,6 +32,7 @@ OPUS_PREROLL_FRAMES = 3_840
 """80 ms at 48 kHz: what an Opus decoder needs to converge (RFC 7845, section 4.6)."""
 
 Samples = npt.NDArray[np.float32]
+NOTHING: Samples = np.zeros(0, np.float32)
 
 
 class Decoder(Protocol):
@@ -40,7 +41,11 @@ class Decoder(Protocol):
     rate_hz: int
 
     def add(self, chunk: bytes) -> Samples:
-        """Return the mono samples that a chunk adds."""
+        """Return mono samples that have become complete."""
+        ...
+
+    def rest(self) -> Samples:
+        """Return what is left when the stream has ended."""
         ...
 
 
@@ -66,31 +71,46 @@ class PcmDecoder:
         frames = np.frombuffer(data[:whole], "<i2").reshape(-1, self.n_channels)
         return np.asarray(frames.mean(axis=1) / 32768.0, np.float32)
 
+    def rest(self) -> Samples:
+        """Return nothing: all whole frames have been returned."""
+        return NOTHING
+
 
 class OggDecoder:
     """Pieces of an Ogg Opus file.
 
     libsndfile decodes from the beginning, or from a little before a place it is sent to; so each
-    time only what is new is decoded, after the 80 ms that Opus needs to find its feet.
+    time only what is new is decoded, after the 80 ms that Opus needs to find its feet. Opening the
+    file costs more than decoding, so it waits until half a second is there.
     """
 
     rate_hz = OPUS_RATE_HZ
 
     def __init__(self) -> None:
         self._file = bytearray()
-        self._n_decoded = 0
+        self._n_complete = self._n_pages = self._position = self._n_decoded = 0
 
     def add(self, chunk: bytes) -> Samples:
-        """Return the samples that have become complete."""
+        """Return the samples that have become complete, once they are worth decoding."""
+        self._file += chunk
+        while (size := _page_size(self._file, self._n_complete)) is not None:
+            header = self._file[self._n_complete : self._n_complete + 14]
+            self._position = int.from_bytes(header[6:14], "little", signed=True)
+            self._n_complete += size
+            self._n_pages += 1
+        return self._decode() if self._position - self._n_decoded >= OPUS_RATE_HZ // 2 else NOTHING
+
+    def rest(self) -> Samples:
+        """Return what was not worth decoding before the end."""
+        return self._decode()
+
+    def _decode(self) -> Samples:
         import soundfile
 
-        self._file += chunk
-        if self._file.count(b"OggS") < 3:  # two pages of headers, one of audio
-            return np.zeros(0, np.float32)
-        end = self._file.rfind(b"OggS")
-        complete = bytes(self._file) if _last_page_is_whole(self._file, end) else bytes(self._file[:end])
+        if self._n_pages < 3:  # two pages of headers, one of audio
+            return NOTHING
         try:
-            with soundfile.SoundFile(io.BytesIO(complete)) as file:
+            with soundfile.SoundFile(io.BytesIO(self._file[: self._n_complete])) as file:
                 self.rate_hz = file.samplerate
                 start = max(0, self._n_decoded - OPUS_PREROLL_FRAMES)
                 file.seek(start)
@@ -127,9 +147,13 @@ class OpusDecoder:
     def add(self, chunk: bytes) -> Samples:
         """Return the samples of a packet."""
         if not chunk:
-            return np.zeros(0, np.float32)
+            return NOTHING
         self._position += packet_samples(chunk)
         return self._ogg.add(self._page(chunk))
+
+    def rest(self) -> Samples:
+        """Return what was not worth decoding before the end."""
+        return self._ogg.rest()
 
     def _page(self, packet: bytes, first: bool = False) -> bytes:
         n_full, rest = divmod(len(packet), 255)
@@ -252,12 +276,14 @@ class StreamAudio:
         """
         if len(chunk) > MAX_CHUNK_BYTES:
             raise Problem(413, "too-large", "The chunk is too large", f"At most {MAX_CHUNK_BYTES} bytes at a time.")
-        samples = self.decoder.add(chunk)
+        self._take(self.decoder.add(chunk))
+        if self.duration_s > self.max_s:
+            raise Problem(413, "too-large", "The stream is too long", f"At most {self.max_s:g} s.", reason="too_long")
+
+    def _take(self, samples: Samples) -> None:
         if samples.size:
             self._parts.append(np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16))
             self._n_samples += samples.size
-        if self.duration_s > self.max_s:
-            raise Problem(413, "too-large", "The stream is too long", f"At most {self.max_s:g} s.", reason="too_long")
 
     def whole(self) -> DecodedAudio:
         """Return everything, as if it had come in one file.
@@ -269,6 +295,7 @@ class StreamAudio:
         """
         from affect_pipeline.journals.decode import DecodedAudio
 
+        self._take(self.decoder.rest())
         if not self._n_samples:
             raise unusable("empty_file", "No audio came.")
         return DecodedAudio(_to_float(self._joined()), self.decoder.rate_hz, 1, "wav")
@@ -351,12 +378,16 @@ def _level_dbfs(samples: Samples) -> float | None:
     return round(10 * math.log10(power), 1) if power > 0 else None
 
 
-def _last_page_is_whole(data: bytearray, start: int) -> bool:
-    table_at = start + 27
-    if len(data) < table_at:
-        return False
-    table = data[table_at : table_at + data[start + 26]]
-    return len(table) == data[start + 26] and len(data) >= table_at + len(table) + sum(table)
+def _page_size(data: bytearray, start: int) -> int | None:
+    """Return the size of the Ogg page that begins at `start`, or None while it is not all there."""
+    if not b"OggS".startswith(data[start : start + 4]):
+        raise unusable("decode_failed", "A page does not begin where the one before ends.")
+    if len(data) < start + 27:
+        return None
+    n_segments = data[start + 26]
+    lacing = data[start + 27 : start + 27 + n_segments]
+    size = 27 + n_segments + sum(lacing)
+    return size if len(lacing) == n_segments and len(data) >= start + size else None
 
 
 def _crc_table() -> list[int]:

@@ -177,7 +177,7 @@ async def _in_thread(socket: WebSocket, work: Any, *args: Any) -> Any:
 async def _say_goodbye(socket: WebSocket, problem: Problem) -> None:
     code = {413: CLOSE_TOO_BIG, 503: CLOSE_TRY_LATER, 408: CLOSE_POLICY}.get(problem.status, CLOSE_BAD_DATA)
     try:
-        await socket.send_json({"type": "problem", **problem.body()})
+        await socket.send_json({"type": "problem", "problem": problem.body()})
         await socket.close(code, problem.title)
     except (WebSocketDisconnect, RuntimeError):
         return  # the client went away meanwhile
