@@ -41,7 +41,7 @@ MAX_LATE_DAYS = 5
 LENGTH_S = (10.0, 17.0)
 """Where a journal ends once an utterance is over; the longest last about 20 s."""
 
-PAUSE_S = (0.15, 0.65)
+PAUSE_S = (0.1, 0.5)
 """Pauses between utterances."""
 
 UTTERANCES_DRAWN = 24

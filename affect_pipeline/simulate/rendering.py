@@ -15,7 +15,10 @@ CLIPPING_DRIVE_DB = 34.0
 """Overdrive of a clipped recording; well over 5 % of its samples end at full scale."""
 
 SILENT_LEVEL_DBFS = -70.0
-NOISY_SNR_DB = 2.0
+NOISY_SNR_DB = 5.0
+GAIN_CONTROL = 0.7
+"""Share of the differences in level (in dB) that the phone's gain control takes away."""
+
 PEAK = 0.97
 """Largest sample of a recording that is not clipped."""
 
@@ -52,12 +55,26 @@ def render(journal: JournalPlan, source: VoiceSource) -> NDArray[np.float32]:
 
 
 def _speech(journal: JournalPlan, source: VoiceSource) -> NDArray[np.float32]:
-    parts: list[NDArray[np.float32]] = []
+    """Join utterances with pauses until the journal is long enough."""
+    gaps: list[NDArray[np.float32]] = []
+    said: list[NDArray[np.float32]] = []
     for gap_s, utterance in zip(journal.gaps_s, journal.utterances, strict=True):
-        parts += [np.zeros(round(gap_s * SOURCE_RATE_HZ), np.float32), source.load(utterance)]
-        if sum(part.size for part in parts) >= journal.length_s * SOURCE_RATE_HZ:
+        gaps.append(np.zeros(round(gap_s * SOURCE_RATE_HZ), np.float32))
+        said.append(source.load(utterance))
+        if sum(part.size for part in (*gaps, *said)) >= journal.length_s * SOURCE_RATE_HZ:
             break
-    return np.concatenate([*parts, parts[-2]])
+    pairs = zip(gaps, _evened(said), strict=True)
+    return np.concatenate([*(part for pair in pairs for part in pair), gaps[-1]])
+
+
+def _evened(said: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """Bring utterances closer to one level, as the automatic gain control of every phone does.
+
+    Without it an actor's shout would leave the calm speech beside it too quiet to be heard.
+    """
+    levels = np.array([max(float(np.sqrt(np.square(one).mean())), 1e-6) for one in said])
+    gains = (np.exp(np.log(levels).mean()) / levels) ** GAIN_CONTROL
+    return [one * np.float32(gain) for one, gain in zip(said, gains, strict=True)]
 
 
 def _recorded(dry: NDArray[np.float32], journal: JournalPlan, random: np.random.Generator) -> NDArray[np.float64]:
