@@ -17,10 +17,10 @@ from torch.nn import functional
 
 from affect_pipeline.model.augment import AugmentPlan
 from affect_pipeline.model.distill_data import Batch, DistillData
-from affect_pipeline.model.encoder import AffectConfig, AffectiveEncoder
+from affect_pipeline.model.encoder import AffectiveEncoder
 from affect_pipeline.model.pooling import frame_mask, unit_power
 from affect_pipeline.model.prosody import FRAME_NAMES, VOICED_ONLY, VOICED_STRENGTH, Prosody
-from affect_pipeline.model.student import start_front_end, student_config
+from affect_pipeline.model.student import new_student
 from affect_pipeline.model.train_state import load_state, save_state
 
 PROSODY_LAYER = 3
@@ -41,6 +41,7 @@ class DistillPlan:
     pooled_weight: float = 1.0
     seed: int = 7
     checkpoint_every: int = 250
+    standardise_s: float = 600.0
     bf16: bool = True
     augment: AugmentPlan = field(default_factory=AugmentPlan)
 
@@ -138,7 +139,11 @@ def learning_rate(plan: DistillPlan, step: int) -> float:
 
 
 def distill(
-    data: DistillData, plan: DistillPlan, folder: Path, report: Callable[[int, dict[str, float]], None] | None = None
+    data: DistillData,
+    plan: DistillPlan,
+    folder: Path,
+    report: Callable[[int, dict[str, float]], None] | None = None,
+    start_from: Callable[[], AffectiveEncoder] = new_student,
 ) -> AffectiveEncoder:
     """Train a student, or go on with the run that lies in ``folder``.
 
@@ -152,6 +157,8 @@ def distill(
         Checkpoints go here (safetensors and JSON).
     report : callable, optional
         Told the step and its losses after every step.
+    start_from : callable
+        Makes the untrained student; called under the plan's seed.
 
     Returns
     -------
@@ -159,13 +166,12 @@ def distill(
         The student, with heads that know nothing yet.
     """
     torch.manual_seed(plan.seed)
-    model = Distillation(AffectiveEncoder(student_config(), AffectConfig(pooled_layers=(2, 4, 6))), data.teacher_width)
-    start_front_end(model.student)
+    model = Distillation(start_from(), data.teacher_width)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, plan.learning_rate, (0.9, 0.98), weight_decay=plan.weight_decay)
     start = load_state(folder, model, optimizer)
     if start == 0:
-        large = replace(plan, seconds_per_batch=600.0, augment=AugmentPlan(speed=0.0))
+        large = replace(plan, seconds_per_batch=plan.standardise_s, augment=AugmentPlan(speed=0.0))
         model.standardise_to(data.batch(large, step=-1))
     model.train()
     for step in range(start, plan.steps):
@@ -180,6 +186,7 @@ def distill(
 def _step(
     model: Distillation, optimizer: torch.optim.Optimizer, batch: Batch, plan: DistillPlan, step: int
 ) -> dict[str, float]:
+    torch.manual_seed(plan.seed * 1_000_003 + step)  # dropout, too, is a function of the step
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(plan, step)
     losses: dict[str, Tensor] = model(batch, plan)

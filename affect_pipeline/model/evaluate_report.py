@@ -35,6 +35,7 @@ class Request:
     references: bool = True
     teacher: Path | None = None
     work: Path | None = None
+    timed_journals: int = 8
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def evaluate_model(asked: Request, done: Callable[[], None] | None = None) -> Re
         Called after each recording.
     """
     encoder = AffectiveEncoder.load(asked.folder)
-    cost = measure_cost(asked.folder)
+    cost = measure_cost(asked.folder, asked.timed_journals)
     corpora = [*asked.corpora, *(drop_labels(corpus) for corpus in asked.unlabelled)]
     judged = judge(encoder, corpora, asked.work, done)
     rows = [f for j in judged for f in figures(j.recordings, j.logits, OURS, j.protocol)]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import Wav2Vec2Config
 
-from affect_pipeline.model.encoder import AffectiveEncoder
+from affect_pipeline.model.encoder import AffectConfig, AffectiveEncoder
 
 SAMPLE_RATE_HZ = 16_000
 PHASES = 4
@@ -31,6 +31,13 @@ def student_config() -> Wav2Vec2Config:
         hidden_dropout=0.0, attention_dropout=0.0, activation_dropout=0.0, feat_proj_dropout=0.0, layerdrop=0.0,
         apply_spec_augment=False,
     )  # fmt: skip
+
+
+def new_student() -> AffectiveEncoder:
+    """Return an untrained student whose front end is set."""
+    student = AffectiveEncoder(student_config(), AffectConfig(pooled_layers=(2, 4, 6)))
+    start_front_end(student)
+    return student
 
 
 def start_front_end(model: AffectiveEncoder) -> None:
