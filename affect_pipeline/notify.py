@@ -8,7 +8,11 @@ how a patient is.
 from __future__ import annotations
 
 import asyncio
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from affect_pipeline.errors import SettingsError, UnavailableError
@@ -25,10 +29,13 @@ class Message:
         One line.
     body : str
         Plain text.
+    picture : bytes, optional
+        A PNG picture to go with it.
     """
 
     title: str
     body: str
+    picture: bytes | None = None
 
 
 class Notifier(Protocol):
@@ -106,8 +113,23 @@ class AppriseNotifier:
         UnavailableError
             If one of them did not take it.
         """
-        if len(self._service) and not self._service.notify(body=message.body, title=message.title):
-            raise UnavailableError("a notification service", "AFFECT_NOTIFY_URLS")
+        if not len(self._service):
+            return
+        with _attachment(message.picture) as attach:
+            if not self._service.notify(body=message.body, title=message.title, attach=attach):
+                raise UnavailableError("a notification service", "AFFECT_NOTIFY_URLS")
+
+
+@contextmanager
+def _attachment(picture: bytes | None) -> Iterator[str | None]:
+    """Yield the path of the picture, which Apprise wants as a file; it is gone afterwards."""
+    if picture is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="affect-") as folder:
+        path = Path(folder) / "chart.png"
+        path.write_bytes(picture)
+        yield str(path)
 
 
 def notifier_of(settings: Settings) -> Notifier:

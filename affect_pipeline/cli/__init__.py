@@ -22,7 +22,12 @@ GROUPS: dict[str, str | tuple[str, ...]] = {
 }
 """Command groups: name on the command line -> module that holds its ``app``, or several that share the group."""
 
-TOP_LEVEL: tuple[str, ...] = ("affect_pipeline.cli.stack", "affect_pipeline.cli.simulate", "affect_pipeline.cli.serve")
+TOP_LEVEL: tuple[str, ...] = (
+    "affect_pipeline.cli.stack",
+    "affect_pipeline.cli.simulate",
+    "affect_pipeline.cli.serve",
+    "affect_pipeline.cli.report",
+)
 """Modules whose commands stand directly under ``affect``."""
 
 

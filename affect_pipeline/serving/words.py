@@ -102,11 +102,8 @@ REASONS: Mapping[str, str] = {
 
 BASELINE_STATES: Mapping[str, str] = {
     "ready": "compared with their own baseline",
-    "active": "compared with their own baseline",
-    "stable": "compared with their own baseline",
-    "learning": "baseline still being learned",
     "too_little_data": "too few journals to judge",
-    "stale": "no recent journals",
+    "withdrawn": "consent was withdrawn",
 }
 
 
@@ -155,6 +152,24 @@ def reason_in_words(reason: str) -> str:
 def channel(name: str) -> Channel:
     """Return how a channel is called; an unknown one is called by its name."""
     return CHANNELS.get(name, Channel(name.replace("_", " "), "", "rising", "falling"))
+
+
+def certainty(evidence: Mapping[str, object] | None) -> str:
+    """Return how sure an alert is, from the evidence that it was raised with.
+
+    Examples
+    --------
+    >>> certainty({"statistic": 7.5, "limit": 5.0, "false_alarms_per_patient_90d": 0.06})
+    '1.5 times the limit; about 6 % of unchanged patients get such an alert in 90 days'
+    """
+    known = {name: value for name, value in (evidence or {}).items() if isinstance(value, int | float)}
+    parts = []
+    if known.get("limit"):
+        parts.append(f"{known['statistic'] / known['limit']:.1f} times the limit" if "statistic" in known else "")
+    if "false_alarms_per_patient_90d" in known:
+        rate = known["false_alarms_per_patient_90d"]
+        parts.append(f"about {100 * rate:.2g} % of unchanged patients get such an alert in 90 days")
+    return "; ".join(part for part in parts if part)
 
 
 def days_ago(day: date, today: date) -> str:

@@ -7,9 +7,9 @@ SELECT
     left(encode(sha256(convert_to(moved.patient_key, 'UTF8')), 'hex'), 32),
     moved.patient_key,
     moved.model_digest,
-    'drift',
     'worsening',
-    CASE WHEN moved.sds > 2.2 THEN 'high' WHEN moved.sds > 1.8 THEN 'medium' ELSE 'low' END,
+    'worsening',
+    CASE WHEN moved.sds > 2.2 THEN 'high' WHEN moved.sds > 1.8 THEN 'moderate' ELSE 'low' END,
     'open',
     cast(:last_day AS date) + 1 - cast(moved.sds AS integer),
     cast(:last_day AS date) - cast(moved.sds AS integer),
@@ -23,7 +23,9 @@ SELECT
         'The low-mood signal lies %s of the patient''s own SDs above the baseline of %s days.',
         round(cast(moved.sds AS numeric), 1), moved.n_days
     ),
-    '{}'
+    jsonb_build_object(
+        'statistic', round(cast(2 * moved.sds AS numeric), 2), 'limit', 4, 'false_alarms_per_patient_90d', 0.06
+    )
 FROM (
     SELECT
         day_values.patient_key,

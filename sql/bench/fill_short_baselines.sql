@@ -7,8 +7,8 @@ SELECT
     :model_digest,
     :channel,
     1,
-    'learning',
-    'too_few_days',
+    'too_little_data',
+    'fewer than 14 day values',
     cast(:last_day AS date) + 8,
     0,
     cast(:last_day AS date) + 1

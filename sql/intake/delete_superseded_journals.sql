@@ -1,10 +1,10 @@
--- A delivery that was read again and now holds something else: what it held before goes, with all that was derived from
--- it, unless it arrived in another delivery too. (A file that could not be read has an identity of its own until it can.)
+-- A delivery that was read again and now holds something else: what it held before goes, with all that was derived
+-- from it, unless it arrived in another delivery too. (A file that cannot be read has its own identity until it can.)
 WITH superseded AS (
     DELETE FROM affect.journals AS j
     USING affect.deliveries AS d
     WHERE
-        d.delivery_key = ANY(cast(:delivery_keys AS text []))
+        d.delivery_key = any(cast(:delivery_keys AS text[]))
         AND j.delivery_key = d.delivery_key
         AND j.journal_id <> d.journal_id
         AND NOT EXISTS (

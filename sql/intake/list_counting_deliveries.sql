@@ -4,4 +4,4 @@ SELECT
     j.night,
     j.delivery_key
 FROM affect.journals AS j
-WHERE j.journal_id = ANY(cast(:journal_ids AS text []));
+WHERE j.journal_id = any(cast(:journal_ids AS text[]));

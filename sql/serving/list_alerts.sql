@@ -30,7 +30,7 @@ WITH alerts AS (
             ELSE 'new'
         END AS state,
         coalesce(
-            array_position(cast(ARRAY['low', 'moderate', 'medium', 'high', 'urgent'] AS text []), drift_alerts.severity), 0
+            array_position(cast(ARRAY['low', 'moderate', 'high', 'urgent'] AS text []), drift_alerts.severity), 0
         ) AS severity_rank
     FROM affect.drift_alerts
     INNER JOIN affect.patients ON drift_alerts.patient_key = patients.patient_key

@@ -64,6 +64,6 @@ def _moved(name: str, sds: float | None) -> Moved:
 
 def _sds(value: Any) -> float | None:
     if isinstance(value, dict):
-        found = next((value[key] for key in ("sds", "shift_sd", "shift", "z", "effect_sd") if key in value), None)
+        found = next((value[key] for key in ("effect_sd", "sds") if key in value), None)
         return _sds(found)
     return float(value) if isinstance(value, int | float) else None

@@ -88,6 +88,7 @@ def with_words(alert: Row, night: Row | None) -> Row:
         **alert,
         "since": words.days_ago(onset, as_of) if onset else words.NONE,
         "opened": words.days_ago(alert["opened_night"], as_of),
+        "certainty": words.certainty(alert["evidence"]),
         "moved": moved_channels(alert["channels"]),
         "last_action_local": words.local_time(alert["last_action_at"], alert["time_zone"]),
     }
