@@ -19,6 +19,8 @@ from affect_pipeline.errors import DecodeError
 from affect_pipeline.journals.formats import FFMPEG_FORMATS, FORMATS, SNIFFED_BYTES, audio_format, check_complete
 
 BLOCK_FRAMES = 1 << 20
+LARGEST_SAMPLE = 16.0
+"""Lossy codecs overshoot full scale a little; what is far beyond comes from a broken or hostile file."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,8 @@ def _loudest_channel(channels: npt.NDArray[np.float32]) -> npt.NDArray[np.float3
         raise DecodeError("decode_failed", "the audio holds no samples")
     if not np.isfinite(channels).all():
         raise DecodeError("non_finite_samples", "the audio holds NaN or infinite samples")
+    if max(float(channels.max()), -float(channels.min())) > LARGEST_SAMPLE:
+        raise DecodeError("decode_failed", f"samples beyond {LARGEST_SAMPLE:.0f} times full scale")
     if channels.shape[1] == 1:
         return channels[:, 0]
     energy = np.einsum("ij,ij->j", channels, channels, dtype=np.float64)

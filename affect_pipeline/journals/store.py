@@ -15,6 +15,8 @@ from affect_pipeline.errors import DecodeError
 from affect_pipeline.journals.formats import SNIFFED_BYTES
 
 CHUNK_BYTES = 1 << 20
+STALE_AFTER_S = 24 * 3600.0
+"""No copy takes that long: what is still incoming then was left by a process that died."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,33 @@ class RawStore:
             keep(digest.hexdigest())
         return Stored(digest.hexdigest(), n_bytes, bytes(head))
 
+    def sweep(self, now_s: float) -> int:
+        """Remove what processes that died left half-copied.
+
+        Parameters
+        ----------
+        now_s : float
+            The time, in seconds since 1970.
+
+        Returns
+        -------
+        int
+            Files removed.
+        """
+        stale = [path for path in self._incoming_folder.glob("*") if now_s - path.stat().st_mtime > STALE_AFTER_S]
+        for path in stale:
+            path.unlink(missing_ok=True)
+        return len(stale)
+
+    @property
+    def _incoming_folder(self) -> Path:
+        return self.folder / "incoming"
+
     @contextmanager
     def _incoming(self) -> Iterator[tuple[BinaryIO, Callable[[str], None]]]:
         """Open a file that becomes a recording when ``keep`` names it, and goes away if nothing does."""
-        folder = self.folder / "incoming"
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / secrets.token_hex(12)
+        self._incoming_folder.mkdir(parents=True, exist_ok=True)
+        temporary = self._incoming_folder / secrets.token_hex(12)
 
         def keep(journal_id: str) -> None:
             target.flush()

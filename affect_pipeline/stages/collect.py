@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -104,8 +105,9 @@ def collect(settings: Settings, nights: Nights) -> CollectResult:
 
 
 def _take_in(settings: Settings, nights: Nights) -> list[ManifestRow]:
-    zone = LandingZone(settings.landing)
-    intake = Intake(zone, RawStore(settings.raw_dir), Pseudonyms(settings.pseudonym_key()), settings.max_journal_bytes)
+    zone, store = LandingZone(settings.landing), RawStore(settings.raw_dir)
+    store.sweep(time.time())
+    intake = Intake(zone, store, Pseudonyms(settings.pseudonym_key()), settings.max_journal_bytes)
     deliveries = [delivery for night in nights for delivery in zone.deliveries(night)]
     with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
         return list(pool.map(intake.take_in, deliveries))

@@ -103,6 +103,11 @@ def test_samples_that_are_no_numbers_are_refused(tmp_path: Path, bad: float) -> 
     assert reason(put(tmp_path, encode(samples, subtype="FLOAT"))) == "non_finite_samples"
 
 
+def test_samples_far_beyond_full_scale_are_refused(tmp_path: Path) -> None:
+    assert reason(put(tmp_path, encode(VOICE * 1e30, subtype="FLOAT"))) == "decode_failed"
+    assert decode(put(tmp_path, encode(VOICE * 2, subtype="FLOAT"))).samples == pytest.approx(VOICE * 2)
+
+
 def test_the_loudest_channel_is_taken_so_that_opposite_ones_do_not_cancel(tmp_path: Path) -> None:
     opposite = np.stack([VOICE, -VOICE], axis=1)
     assert decode(put(tmp_path, encode(opposite))).samples == pytest.approx(VOICE, abs=1e-3)
