@@ -57,9 +57,10 @@ def evaluate(folder: str) -> str:
     """Measure the candidate on the corpora; return its folder."""
     from pathlib import Path
 
-    from affect_pipeline.model.workflow import Corpora, evaluate_candidate
+    from affect_pipeline.model.workflow import Corpora, evaluate_candidate, training_work
 
-    evaluate_candidate(Path(folder), Corpora.parse(get_current_context()["params"]["corpora"]))
+    corpora = Corpora.parse(get_current_context()["params"]["corpora"])
+    evaluate_candidate(Path(folder), corpora, training_work(get_settings()))
     return folder
 
 

@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from affect_pipeline.errors import DigestMismatch, ModelError, UnsafeModel
-from affect_pipeline.model.encoder import CONFIG_FILE, UNSAFE_SUFFIXES, check_folder, folder_digest
+from affect_pipeline.model.encoder import (
+    CONFIG_FILE,
+    METRICS_FILE,
+    UNSAFE_SUFFIXES,
+    check_folder,
+    folder_digest,
+    read_metrics,
+)
 
 CODE_KEYS = ("auto_map", "custom_pipelines", "trust_remote_code")
 """Keys of a Hugging Face configuration that make a loader run code that comes with the model."""
@@ -48,6 +55,12 @@ def verify_folder(folder: Path, digest: str | None = None) -> str:
     refuse_code(folder)
     check_folder(folder)
     found = folder_digest(folder)
+    measured = read_metrics(folder).get("digest", found)
+    if measured != found:
+        raise DigestMismatch(
+            f"{folder} has digest {found}, but its {METRICS_FILE} was measured on {measured}: the files were changed "
+            "or damaged since. Measure the model again with `affect model evaluate`."
+        )
     if digest is not None and found != digest:
         raise DigestMismatch(
             f"{folder} has digest {found}, but {digest} was registered: the files were changed or damaged. "

@@ -199,16 +199,18 @@ def _log(settings: Settings, client: MlflowClient, folder: Path, digest: str) ->
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    from affect_pipeline.model.summary import flat_numbers, short_card
+    from affect_pipeline.model.card import model_card
+    from affect_pipeline.model.summary import finite, flat_numbers, short_card
 
-    metrics = read_metrics(folder)
-    card = short_card(read_json(folder / AFFECT_FILE), metrics, digest)
+    metrics = finite(read_metrics(folder))
+    description = short_card(read_json(folder / AFFECT_FILE), metrics, digest)
     experiment = experiment_id(settings, client, EXPERIMENT)
     tags = {DIGEST_TAG: digest, METRICS_TAG: json.dumps(metrics, sort_keys=True)} | provenance()
     with mlflow.start_run(experiment_id=experiment, run_name=f"register-{digest[:12]}") as run:
         mlflow.set_tags({DIGEST_TAG: digest} | provenance())
         mlflow.log_metrics(flat_numbers(metrics))
-        mlflow.log_text(card, "model-card.md")
+        # A model measured by other means than `affect model evaluate` gets the short card only.
+        mlflow.log_text(model_card(folder) if "figures" in metrics else description, "model-card.md")
         logged = _log_pyfunc(folder, digest)
         with suppress(MlflowException):  # every version but the first finds the name taken
             client.create_registered_model(settings.model_name)
@@ -217,7 +219,7 @@ def _log(settings: Settings, client: MlflowClient, folder: Path, digest: str) ->
             logged.model_uri,
             run_id=run.info.run_id,
             tags=tags,
-            description=card,
+            description=description,
             model_id=logged.model_id,
         )
     return ModelVersion(settings.model_name, int(made.version), digest, from_milliseconds(made.creation_timestamp))

@@ -14,7 +14,7 @@ from affect_pipeline.files import read_json
 from affect_pipeline.model.encoder import AFFECT_FILE, read_metrics
 from affect_pipeline.model.registry import ResolvedModel
 from affect_pipeline.model.scorer import OUTPUT_COLUMNS, JournalScore
-from affect_pipeline.model.summary import one_line
+from affect_pipeline.model.summary import finite, one_line
 from affect_pipeline.settings import Settings
 from affect_pipeline.warehouse.engine import connect
 from affect_pipeline.warehouse.load import upsert
@@ -82,7 +82,7 @@ def write_scores(settings: Settings, model: ResolvedModel, table: pa.Table) -> N
         "name": model.version.name,
         "registry_version": model.version.version,
         "description": one_line(read_json(model.folder / AFFECT_FILE)),
-        "metrics": read_metrics(model.folder),
+        "metrics": finite(read_metrics(model.folder)),
         "registered_at": model.version.registered_at,
     }
     with connect(settings).begin() as connection:

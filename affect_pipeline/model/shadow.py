@@ -22,6 +22,7 @@ from affect_pipeline.errors import JournalError
 from affect_pipeline.model.registry import ResolvedModel
 from affect_pipeline.model.score_rows import score_table, write_scores
 from affect_pipeline.model.scorer import Scorer
+from affect_pipeline.model.summary import finite
 from affect_pipeline.settings import Settings
 from affect_pipeline.warehouse.engine import connect
 from affect_pipeline.warehouse.queries import sql
@@ -115,11 +116,7 @@ class Comparison:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON can hold them; what is not a number becomes None."""
-        values = asdict(self)
-        for agreement in values["agreements"]:
-            for key, value in agreement.items():
-                if isinstance(value, float) and not np.isfinite(value):
-                    agreement[key] = None
+        values: dict[str, Any] = finite(asdict(self))
         return values
 
 

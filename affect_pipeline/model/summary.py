@@ -25,6 +25,15 @@ def flat_numbers(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, floa
     return flat
 
 
+def finite(value: Any) -> Any:
+    """Return a JSON value in which every number that is not one (NaN, infinity) is None: JSON has no word for them."""
+    if isinstance(value, Mapping):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def one_line(affect: Mapping[str, Any]) -> str:
     """Return one line on a model: its name and what its depression score means."""
     return f"{affect.get('name', 'unnamed')}: {affect.get('depression_meaning', 'meaning of the score not stated')}"
@@ -38,13 +47,13 @@ def short_card(affect: Mapping[str, Any], metrics: Mapping[str, Any], digest: st
     affect : Mapping
         Content of ``affect.json``.
     metrics : Mapping
-        Content of ``evaluation.json``; may be empty.
+        Content of ``evaluation.json``; may be empty. The numbers under ``gate`` are named.
     digest : str
         The model's digest.
     """
-    numbers = flat_numbers(metrics)
+    numbers = flat_numbers(metrics.get("gate", {}))
     rows = [f"| {name} | {value:.3f} |" for name, value in sorted(numbers.items())]
-    table = ["| metric | value |", "|---|---|", *rows] if rows else ["Nothing was measured about this model."]
+    table = ["| gate metric | value |", "|---|---|", *rows] if rows else ["Nothing was measured about this model."]
     lines = [
         f"# {affect.get('name', 'unnamed')}",
         "",

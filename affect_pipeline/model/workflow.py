@@ -15,8 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from affect_pipeline.errors import CorpusError, ModelError
-from affect_pipeline.files import atomic_folder
-from affect_pipeline.model.encoder import copy_model
+from affect_pipeline.files import atomic_folder, write_json
+from affect_pipeline.model.encoder import METRICS_FILE, copy_model, read_metrics
 from affect_pipeline.model.lifecycle import Promotion, check_gate, history_needed
 from affect_pipeline.model.lifecycle import promote as promote_version
 from affect_pipeline.model.lookup import ModelVersion, find_alias
@@ -38,7 +38,7 @@ from affect_pipeline.model.shadow import (
     history_scored,
     rescore,
 )
-from affect_pipeline.model.summary import flat_numbers
+from affect_pipeline.model.summary import finite, flat_numbers
 from affect_pipeline.settings import Settings
 from affect_pipeline.warehouse.engine import connect
 from affect_pipeline.warehouse.queries import sql
@@ -81,6 +81,11 @@ def candidate_folder(settings: Settings, run_id: str) -> Path:
     return settings.home / "training" / hashlib.sha256(run_id.encode()).hexdigest()[:16]
 
 
+def training_work(settings: Settings) -> Path:
+    """Return the folder that keeps embeddings between trainings."""
+    return settings.home / "training" / "work"
+
+
 def train_candidate(settings: Settings, run_id: str, corpora: Corpora, given: str | None = None) -> Path:
     """Return the folder of a candidate: heads fitted anew on the champion's encoder, or a model made elsewhere.
 
@@ -113,7 +118,7 @@ def train_candidate(settings: Settings, run_id: str, corpora: Corpora, given: st
         return target
     if not corpora.folders:
         raise CorpusError("give corpora (NAME=FOLDER) to train on, or the folder of a model trained elsewhere")
-    fit_heads(resolve(settings, CHAMPION).folder, target, corpora, settings.home / "training" / "embeddings")
+    fit_heads(resolve(settings, CHAMPION).folder, target, corpora, training_work(settings))
     return target
 
 
@@ -254,20 +259,35 @@ def promote_challenger(settings: Settings, which: str) -> Promotion:
     return promote_version(settings, which)
 
 
-def evaluate_candidate(folder: Path, corpora: Corpora) -> dict[str, Any]:
+def evaluate_candidate(folder: Path, corpora: Corpora, work: Path) -> dict[str, Any]:
     """Return what was measured about a candidate, measuring it first where that was not done.
+
+    Parameters
+    ----------
+    folder : Path
+        The candidate; its ``evaluation.json`` is written if it is missing.
+    corpora : Corpora
+        Labelled recordings to measure it on.
+    work : Path
+        Keeps embeddings between runs.
 
     Raises
     ------
     ModelError
         If it was not measured and there is no corpus to measure it on.
     """
-    from affect_pipeline.model.encoder import read_metrics
+    from affect_pipeline.model.corpora import read_corpus
+    from affect_pipeline.model.evaluate_report import Request, evaluate_model
 
     metrics = read_metrics(folder)
-    if not metrics and not corpora.folders:
+    if metrics:
+        return metrics
+    if not corpora.folders:
         raise ModelError(f"{folder} was not measured, and no corpus is given to measure it on")
-    return metrics
+    recordings = [read_corpus(path, name=name) for name, path in corpora.folders.items()]
+    report = evaluate_model(Request(folder, recordings, references=False, work=work))
+    write_json(finite(report.as_json()), folder / METRICS_FILE)
+    return read_metrics(folder)
 
 
 def _resolved(settings: Settings, which: str) -> ResolvedModel:

@@ -47,11 +47,11 @@ def test_registering_the_same_folder_again_gives_the_same_version(registry: Sett
 
 
 def test_a_version_carries_card_signature_example_metrics_and_provenance(registry: Settings, folder: Path) -> None:
-    (folder / "evaluation.json").write_text(json.dumps({"ravdess": {"sad_auc": 0.91}, "note": "x"}))
+    (folder / "evaluation.json").write_text(json.dumps({"gate": {"sad_auc": 0.91}, "note": "x"}))
     register(registry, folder)
     found = find_version(registry, folder_digest(folder)[:12])
-    assert found.metrics == {"ravdess": {"sad_auc": 0.91}, "note": "x"}
-    assert "| ravdess.sad_auc | 0.910 |" in found.description
+    assert found.metrics == {"gate": {"sad_auc": 0.91}, "note": "x"}
+    assert "| sad_auc | 0.910 |" in found.description
     assert "affect.version.torch" in found.tags
     with mlflow_client(registry) as client:
         import mlflow
@@ -59,7 +59,7 @@ def test_a_version_carries_card_signature_example_metrics_and_provenance(registr
         uri = f"models:/{found.version.name}/{found.version.version}"
         info = mlflow.models.get_model_info(uri)
         run_id = client.get_model_version(found.version.name, str(found.version.version)).run_id
-        assert client.get_run(run_id).data.metrics == {"ravdess.sad_auc": 0.91}
+        assert client.get_run(run_id).data.metrics == {"gate.sad_auc": 0.91}
         stored = Path(mlflow.artifacts.download_artifacts(uri))
     assert info.signature.inputs.input_names() == ["audio"]
     assert "depression_probability" in info.signature.outputs.input_names()
@@ -148,6 +148,16 @@ def test_configurations_that_bring_code_or_another_architecture_are_refused(
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | change))
     with pytest.raises(error, match=message):
+        verify_folder(folder)
+
+
+def test_weights_changed_after_they_were_measured_are_refused(folder: Path) -> None:
+    (folder / "evaluation.json").write_text(json.dumps({"digest": folder_digest(folder), "gate": {"auc": 0.9}}))
+    verify_folder(folder)
+    weights = bytearray((folder / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(weights)
+    with pytest.raises(DigestMismatch, match=r"evaluation\.json was measured on"):
         verify_folder(folder)
 
 

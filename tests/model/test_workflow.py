@@ -22,6 +22,7 @@ from affect_pipeline.model.workflow import (
     rescore_history,
     shadow_score,
     train_candidate,
+    training_work,
 )
 from affect_pipeline.settings import Settings
 from tests.audio import Voice, encode, speech
@@ -42,7 +43,7 @@ def test_a_model_made_elsewhere_becomes_champion_step_by_step(clinic: Settings, 
     champion = resolve(clinic).version
     folder = train_candidate(clinic, RUN, Corpora({}), made_elsewhere(tmp_path / "gpu"))
     assert folder == candidate_folder(clinic, RUN) / "model"
-    assert evaluate_candidate(folder, Corpora({})) == {"gate": {"auc": 0.9}}
+    assert evaluate_candidate(folder, Corpora({}), tmp_path) == {"gate": {"auc": 0.9}}
     version = register_challenger(clinic, folder)
     which = str(version.version)
     assert find_alias(clinic, "challenger") == version
@@ -100,19 +101,36 @@ def test_a_corpus_that_is_not_named_or_not_there_is_refused(text: str) -> None:
         Corpora.parse([text])
 
 
-def test_heads_are_fitted_on_a_corpus_and_make_another_model(tmp_path: Path) -> None:
-    tiny_encoder(0).save(tmp_path / "base")
+@pytest.fixture(scope="module")
+def acted(tmp_path_factory: pytest.TempPathFactory) -> Corpora:
+    """Four voices that act three moods, each in its own way."""
+    folder = tmp_path_factory.mktemp("corpora") / "acted"
+    folder.mkdir()
     lines = ["path,speaker,label,language"]
-    for speaker in range(6):
-        for take, (emotion, spread) in enumerate({"neutral": 1.0, "sad": 0.2, "happy": 4.0, "angry": 3.0}.items()):
-            name = f"{speaker}-{emotion}.wav"
-            voice = Voice(duration_s=2.0, f0_hz=110 + 20 * speaker, f0_sd_st=spread, seed=10 * speaker + take)
-            (tmp_path / "corpus").mkdir(exist_ok=True)
-            (tmp_path / "corpus" / name).write_bytes(encode(speech(voice)))
-            lines.append(f"{name},speaker {speaker},{emotion},en")
-    (tmp_path / "corpus" / "manifest.csv").write_text("\n".join(lines) + "\n")
-    corpora = Corpora.parse([f"acted={tmp_path / 'corpus'}"])
-    fit_heads(tmp_path / "base", tmp_path / "fitted", corpora, tmp_path / "work")
-    assert folder_digest(tmp_path / "fitted") != folder_digest(tmp_path / "base")
-    fit_heads(tmp_path / "base", tmp_path / "again", corpora, tmp_path / "work")
-    assert folder_digest(tmp_path / "again") == folder_digest(tmp_path / "fitted"), "training is seeded"
+    for speaker in range(4):
+        for take, (label, spread) in enumerate({"neutral": 1.0, "sad": 0.2, "happy": 4.0, "angry": 3.0}.items()):
+            voice = Voice(duration_s=1.5, f0_hz=110 + 20 * speaker, f0_sd_st=spread, seed=10 * speaker + take)
+            (folder / f"{speaker}-{label}.wav").write_bytes(encode(speech(voice)))
+            lines.append(f"{speaker}-{label}.wav,speaker {speaker},{label},en")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return Corpora.parse([f"acted={folder}"])
+
+
+def test_a_candidate_is_trained_on_the_champions_encoder_and_measured(
+    clinic: Settings, acted: Corpora, tmp_path: Path
+) -> None:
+    champion = resolve(clinic)
+    folder = train_candidate(clinic, RUN, acted)
+    assert folder_digest(folder) != champion.version.digest
+    fit_heads(champion.folder, tmp_path / "again", acted, training_work(clinic))
+    assert folder_digest(tmp_path / "again") == folder_digest(folder), "training again gives the same model"
+    metrics = evaluate_candidate(folder, acted, training_work(clinic))
+    assert set(metrics["gate"]) == {"acted.depression", "acted.valence", "acted.arousal"}
+    assert metrics["digest"] == folder_digest(folder)
+    assert find_version(clinic, str(register_challenger(clinic, folder).version)).metrics == metrics
+
+
+def test_a_candidate_that_was_not_measured_needs_a_corpus(tmp_path: Path) -> None:
+    tiny_encoder(1).save(tmp_path / "model")
+    with pytest.raises(ModelError, match="was not measured"):
+        evaluate_candidate(tmp_path / "model", Corpora({}), tmp_path)
