@@ -106,6 +106,7 @@ def local_stack(
         say("starting PostgreSQL")
         databases = _databases(settings)
         ready = settings.model_copy(update={"warehouse_url": databases.warehouse, "mlflow_uri": databases.mlflow})
+        stack.callback(_let_go_of_databases, ready)
         _migrate(ready)
         environment = child_environment(settings, databases, chosen, on_schedule=on_schedule)
         processes = Processes(environment, settings.home / "logs")
@@ -116,12 +117,12 @@ def local_stack(
         processes.finish("airflow-migrate")
         for component in COMPONENTS:
             processes.start(component, _airflow(component))
-        if with_mlflow:
-            processes.start("mlflow", _mlflow(ready, chosen))
         say("waiting for Airflow to become healthy")
         api = _client(settings, chosen)
         stack.callback(api.close)
         processes.finish("first-setup")
+        if with_mlflow:  # only now: two processes must not make MLflow's tables at once
+            processes.start("mlflow", _mlflow(ready, chosen))
         _wait_until_ready(api, processes, timeout_s)
         api.ensure_pool(GPU_POOL, slots=1, description="Tasks that hold the model: one per accelerator")
         yield LocalStack(ready, api, chosen, environment, processes, with_mlflow)
@@ -182,6 +183,14 @@ def _databases(settings: Settings) -> Databases:
         airflow=server.url("airflow", driver="psycopg2"),
         mlflow=settings.mlflow_uri or server.url("mlflow"),
     )
+
+
+def _let_go_of_databases(settings: Settings) -> None:
+    from affect_pipeline.warehouse.embedded import release
+    from affect_pipeline.warehouse.engine import disconnect
+
+    disconnect(settings)
+    release(settings)
 
 
 def _migrate(settings: Settings) -> None:
