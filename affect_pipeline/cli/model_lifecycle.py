@@ -94,17 +94,31 @@ def import_(
     source: Annotated[Path, typer.Argument(help="Local Hugging Face folder of a Wav2Vec 2.0, safetensors only.")],
     target: Annotated[Path, typer.Argument(help="Model folder to write.")],
     name: Annotated[str | None, typer.Option(help="Name of the model; by default that of the folder.")] = None,
+    corpus: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=DIR", help="Labelled corpus to fit its heads on. Repeatable.")
+    ] = None,
 ) -> None:
-    """Make a model folder of any Wav2Vec 2.0 (base, large). Its affect heads then need fitting."""
-    from affect_pipeline.model.importing import import_wav2vec2
+    """Make a model folder of any Wav2Vec 2.0 (base, large); its affect heads are fitted on --corpus."""
+    from tempfile import TemporaryDirectory
 
-    affect = import_wav2vec2(source, target, name)
-    out.print(f"{target}: {affect.name}, pooled layers {affect.pooled_layers}", highlight=False)
-    out.print(
-        "Its heads are not fitted: every score is neutral and the gate will not let it become champion. "
-        "Fit them with `affect model train` on labelled recordings, then run `affect model evaluate`.",
-        highlight=False,
-    )
+    from affect_pipeline.model.importing import import_wav2vec2
+    from affect_pipeline.model.workflow import Corpora, fit_heads, training_work
+
+    corpora = Corpora.parse(corpus or [])
+    if not corpora.folders:
+        affect = import_wav2vec2(source, target, name)
+        out.print(f"{target}: {affect.name}, pooled layers {affect.pooled_layers}", highlight=False)
+        out.print(
+            "Its heads are not fitted: every score is neutral and the gate will not let it become champion. "
+            "Import it with --corpus NAME=DIR, or use `affect model train`; then run `affect model evaluate`.",
+            highlight=False,
+        )
+        return
+    with TemporaryDirectory() as scratch:
+        affect = import_wav2vec2(source, Path(scratch) / "imported", name or source.resolve().name)
+        out.print(f"fitting the heads of {affect.name} on {', '.join(corpora.folders)}", highlight=False)
+        fit_heads(Path(scratch) / "imported", target, corpora, training_work(_settings()))
+    out.print(f"{target}: measure it with `affect model evaluate --model {target}`", highlight=False)
 
 
 @app.command()
