@@ -18,7 +18,7 @@ from affect_pipeline.model.corpora import Recording
 from affect_pipeline.model.embed import embed
 from affect_pipeline.model.encoder import AffectiveEncoder
 from affect_pipeline.model.heads import TASKS, HeadPlan, answers
-from affect_pipeline.model.train import TrainPlan, choose, cross_validate, to_windows
+from affect_pipeline.model.train import TrainPlan, choose, cross_validate, drop_labels, to_windows
 
 Array = NDArray[np.float64]
 CALM = ("neutral", "calm")
@@ -33,7 +33,7 @@ class Figure:
     test, system, task : str
         Corpus, what was tested, which question.
     protocol : str
-        ``speakers held out`` or ``never trained on``.
+        ``speakers held out``, ``never trained on``, or ``labels never used`` (its speech was heard without them).
     auc : float
         Area under the ROC curve over all recordings.
     within : float
@@ -156,27 +156,41 @@ def judge(
     done: Callable[[], None] | None = None,
 ) -> list[Judged]:
     """Return logits of the labelled corpora, from speakers that the heads did not hear."""
-    trained_on = {name for name, entry in encoder.affect.training.get("corpora", {}).items() if entry["labelled"]}
-    plan = training_plan(encoder)
-    unseen = [corpus for corpus in corpora if corpus[0].corpus not in encoder.affect.training.get("corpora", {})]
-    judged = [_as_it_is(encoder, corpus, work, done) for corpus in unseen]
-    taught = [corpus for corpus in corpora if corpus[0].corpus in encoder.affect.training.get("corpora", {})]
-    if not any(corpus[0].corpus in trained_on for corpus in taught):
+    heard = encoder.affect.training.get("corpora", {})
+    taught = [c for c in corpora if heard.get(c[0].corpus, {}).get("labelled")]
+    others = [c for c in corpora if not heard.get(c[0].corpus, {}).get("labelled") and _has_answers(c)]
+    judged = [
+        _as_it_is(encoder, c, "labels never used" if c[0].corpus in heard else "never trained on", work, done)
+        for c in others
+    ]
+    if not taught:
         return judged
+    plan = training_plan(encoder)
+    # Speech without labels shapes the heads too: it is given again, without labels even if it has some.
+    unlabelled = {c[0].corpus: drop_labels(c) for c in corpora if c[0].corpus in heard and c not in taught}
+    taught += unlabelled.values()
     recordings = [r for corpus in taught for r in choose(corpus, plan)]
     embedded = embed(encoder, recordings, copies=plan.copies, seed=plan.seed, cache=work, done=done)
     n_prosody = encoder.prosody.n_summaries if encoder.affect.use_prosody else 0
     windows = to_windows(embedded, recordings)
     logits, _ = cross_validate(embedded, recordings, windows, plan.heads, n_prosody)
-    for name in sorted(trained_on):
+    for name in sorted(name for name, entry in heard.items() if entry["labelled"]):
         rows = [i for i, r in enumerate(recordings) if r.corpus == name]
         if rows:
             judged.append(Judged(tuple(recordings[i] for i in rows), logits[rows], "speakers held out"))
     return judged
 
 
+def _has_answers(corpus: Sequence[Recording]) -> bool:
+    return any(not np.isnan(answers(corpus, task)).all() for task in TASKS)
+
+
 def _as_it_is(
-    encoder: AffectiveEncoder, corpus: Sequence[Recording], work: Path | None, done: Callable[[], None] | None
+    encoder: AffectiveEncoder,
+    corpus: Sequence[Recording],
+    protocol: str,
+    work: Path | None,
+    done: Callable[[], None] | None,
 ) -> Judged:
     import torch
 
@@ -187,7 +201,7 @@ def _as_it_is(
     present, means = embedded.mean_by_recording(per_window)
     logits = np.full((len(corpus), len(TASKS)), np.nan)
     logits[present] = means
-    return Judged(tuple(corpus), logits, "never trained on")
+    return Judged(tuple(corpus), logits, protocol)
 
 
 def training_plan(encoder: AffectiveEncoder) -> TrainPlan:

@@ -52,7 +52,9 @@ class Report:
 
     def gate(self) -> dict[str, float]:
         """Return the numbers that a successor has to reach, the higher the better."""
-        return {f"{f.test}.{f.task}": round(f.auc, 4) for f in self.figures if f.system == OURS}
+        counted = ("speakers held out", "never trained on")
+        ours = [f for f in self.figures if f.system == OURS and f.protocol in counted]
+        return {f"{f.test}.{f.task}": round(f.auc, 4) for f in ours}
 
     def facts(self) -> dict[str, str]:
         """Return what is not in the table, as words."""

@@ -1,0 +1,61 @@
+"""What MLflow is told of a training: figures, confusion, calibration, digests; no file names, no speakers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from affect_pipeline.model.calibration import fit_calibration
+from affect_pipeline.model.corpora import Recording
+from affect_pipeline.model.encoder import folder_digest, tiny_encoder
+from affect_pipeline.model.evaluate import figures
+from affect_pipeline.model.heads import TASKS, answers
+from affect_pipeline.model.tracking import mlflow_client
+from affect_pipeline.model.train import Trained, TrainPlan
+from affect_pipeline.model.training_log import calibration_chart, confusion, data_digest, log_training
+from affect_pipeline.settings import Settings
+from tests.model.registries import copy_registry, registry_template  # noqa: F401 - a fixture
+from tests.model.voices import touch_wav
+
+MOODS = ("neutral", "sad", "neutral", "sad", "neutral", "happy")
+LOGITS = np.array([-1.0, 2.0, 1.0, 1.5, -2.0, np.nan])
+
+
+def trained(folder: Path) -> Trained:
+    path = touch_wav(folder / "session-of-anna.wav")
+    rows = tuple(Recording(path, "acted", "en", f"anna-{i % 2}", mood) for i, mood in enumerate(MOODS))
+    logits = np.stack([LOGITS, np.full(6, np.nan), np.full(6, np.nan)], 1)
+    return Trained(tiny_encoder(), logits, rows, fit_calibration(LOGITS, answers(rows, TASKS[0])))
+
+
+def test_confusion_counts_the_recordings_that_were_scored(tmp_path: Path):
+    assert confusion(trained(tmp_path), 0) == {"true_yes": 2, "false_no": 0, "false_yes": 1, "true_no": 2}
+
+
+def test_the_chart_shows_every_bin(tmp_path: Path):
+    known = trained(tmp_path)
+    assert len(calibration_chart(known)["data"]["values"]) == len(known.calibration.reliability) > 0
+
+
+def test_the_data_digest_notices_a_changed_label(tmp_path: Path):
+    rows = list(trained(tmp_path).recordings)
+    before = data_digest(rows)
+    assert data_digest(rows) == before
+    assert data_digest([*rows[:-1], rows[0]]) != before
+
+
+def test_a_training_is_logged_without_names(settings: Settings, registry_template: Path, tmp_path: Path):  # noqa: F811
+    known, home = trained(tmp_path), copy_registry(registry_template, settings)
+    tiny_encoder().save(tmp_path / "model")
+    rows = figures(known.recordings, known.logits, "ours", "speakers held out")
+    run_id = log_training(home, known, TrainPlan(), rows, tmp_path / "model")
+    with mlflow_client(home) as client:
+        run = client.get_run(run_id)
+        assert run.data.tags["model_digest"] == folder_digest(tmp_path / "model")
+        assert run.data.params["heads.folds"] == "6"
+        assert run.data.metrics["acted_depression.auc"] == figures(known.recordings, known.logits, "", "")[0].auc
+        assert {f.path for f in client.list_artifacts(run_id)} >= {"confusion.json", "calibration.json"}
+        said = json.dumps(run.to_dictionary())
+    assert "anna" not in said
