@@ -11,6 +11,7 @@ Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Bytes: TypeAlias = npt.NDArray[np.uint8]
+Texts: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
 
 

@@ -51,7 +51,60 @@ class Baseline:
         return self.center + self.scale * self.weekday[np.arange(len(weekday)), weekday]
 
 
-def estimate_baseline(window: Floats, first_weekday: Ints, profile: Profile) -> Baseline:
+@dataclass(frozen=True)
+class Carried:
+    """Prior of each patient's variance: the cohort's, or sharpened by an earlier baseline of the patient.
+
+    Parameters
+    ----------
+    variance, df : ndarray, shape (n_patients, n_channels)
+        Scale and degrees of freedom of a scaled inverse chi-square distribution.
+    """
+
+    variance: Floats
+    df: Floats
+
+
+def cohort_only(profile: Profile, n_patients: int) -> Carried:
+    """Return the cohort's prior for every patient."""
+    shape = (n_patients, profile.n_channels)
+    variance = np.maximum(np.array(profile.variance), SCALE_FLOOR**2)
+    return Carried(np.broadcast_to(variance, shape).copy(), np.broadcast_to(profile.variance_df, shape).copy())
+
+
+MAX_CARRIED_DAYS = 28.0
+"""A new baseline trusts the spread of an earlier one like so many days at most; its mean is not carried."""
+
+
+def carry(profile: Profile, earlier: Floats) -> Carried:
+    """Return what earlier baselines say about the spread.
+
+    A new phone shifts levels and a long gap may hide a change, so means are left behind. How restless
+    a voice is from day to day belongs to the person.
+
+    Parameters
+    ----------
+    profile : Profile
+        The cohort.
+    earlier : ndarray, shape (n_patients, n_days, n_channels)
+        Day values before the new baseline; NaN where there is none.
+    """
+    prior = cohort_only(profile, len(earlier))
+    seen = np.isfinite(earlier)
+    count = seen.sum(axis=1)
+    mean = np.where(seen, earlier, 0.0).sum(axis=1) / np.maximum(count, 1)
+    departure = np.where(seen, earlier - mean[:, None, :], 0.0)
+    reach = 3.0 * np.sqrt(prior.variance)[:, None, :]
+    squares = (np.clip(departure, -reach, reach) ** 2).sum(axis=1)
+    days = np.minimum(np.maximum(count - 1, 0), MAX_CARRIED_DAYS)
+    share = days / np.maximum(count - 1, 1)
+    df = prior.df + days
+    return Carried((prior.df * prior.variance + squares * share) / df, df)
+
+
+def estimate_baseline(
+    window: Floats, first_weekday: Ints, profile: Profile, carried: Carried | None = None
+) -> Baseline:
     """Estimate baselines from the days before the charts begin.
 
     Parameters
@@ -62,11 +115,14 @@ def estimate_baseline(window: Floats, first_weekday: Ints, profile: Profile) -> 
         Weekday of the first day of the window, Monday is 0.
     profile : Profile
         The cohort.
+    carried : Carried, optional
+        Prior of the variances; the cohort's where it is left out.
 
     Returns
     -------
     Baseline
     """
+    carried = carried or cohort_only(profile, len(window))
     n, n_days, n_channels = window.shape
     weekdays = (first_weekday[:, None] + np.arange(n_days)) % 7
     center = np.empty((n, n_channels))
@@ -74,7 +130,9 @@ def estimate_baseline(window: Floats, first_weekday: Ints, profile: Profile) -> 
     weekday = np.empty((n, 7, n_channels))
     counts = np.isfinite(window).sum(axis=1)
     for c in range(n_channels):
-        center[:, c], scale[:, c], weekday[:, :, c] = _one_channel(window[:, :, c], weekdays, profile, c)
+        center[:, c], scale[:, c], weekday[:, :, c] = _one_channel(
+            window[:, :, c], weekdays, profile, c, carried.df[:, c], carried.variance[:, c]
+        )
     return Baseline(center, scale, weekday, counts)
 
 
@@ -103,18 +161,17 @@ def standardise(values: Floats, weekday: Ints, baseline: Baseline, signs: Floats
 
 def standardise_window(window: Floats, first_weekday: Ints, baseline: Baseline, signs: Floats) -> Floats:
     """Return `standardise` of every day of a window, shape (n_patients, n_days, n_channels)."""
-    days = [
-        standardise(window[:, day], (first_weekday + day) % 7, baseline, signs) for day in range(window.shape[1])
-    ]
+    days = [standardise(window[:, day], (first_weekday + day) % 7, baseline, signs) for day in range(window.shape[1])]
     return np.stack(days, axis=1) if days else np.empty_like(window)
 
 
-def _one_channel(values: Floats, weekdays: Ints, profile: Profile, c: int) -> tuple[Floats, Floats, Floats]:
+def _one_channel(
+    values: Floats, weekdays: Ints, profile: Profile, c: int, nu: Floats, prior: Floats
+) -> tuple[Floats, Floats, Floats]:
     """Return center (n,), scale (n,) and weekday effects (n, 7) of one channel."""
     n = len(values)
     seen = np.isfinite(values)
     count = seen.sum(axis=1)
-    nu, prior = profile.variance_df[c], max(profile.variance[c], SCALE_FLOOR**2)
     effect = np.array(profile.weekday[c])
     rough = np.sqrt(_robust_variance(values, count, nu, prior))
     flat = values - effect[weekdays] * rough[:, None]
@@ -147,7 +204,7 @@ def _median(values: Floats) -> Floats:
     return np.where(count > 0, middle, 0.0)
 
 
-def _robust_variance(values: Floats, count: Ints, nu: float, prior: float) -> Floats:
+def _robust_variance(values: Floats, count: Ints, nu: Floats, prior: Floats) -> Floats:
     """Return a first variance that one wild day cannot inflate: the median absolute deviation, shrunk."""
     spread = 1.4826 * _median(np.abs(values - _median(values)[:, None]))
     worth = 0.37 * count  # efficiency of the median absolute deviation at the normal distribution

@@ -136,9 +136,7 @@ def calibrate(
     return {name: fit_limits(statistics[name], level) for name, level in levels.items()}
 
 
-def cached(
-    folder: Path | None, key: tuple[object, ...], make: Callable[[], dict[str, Limits]]
-) -> dict[str, Limits]:
+def cached(folder: Path | None, key: tuple[object, ...], make: Callable[[], dict[str, Limits]]) -> dict[str, Limits]:
     """Return limits from a file named by what they depend on, or make them and write it.
 
     The file holds rounded numbers and making is deterministic, so a lost cache costs time and changes nothing.

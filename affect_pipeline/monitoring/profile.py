@@ -91,23 +91,36 @@ class Profile:
             fields[name] = tuple(tuple(row) for row in fields[name])
         return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
 
-    def shape_key(self) -> str:
-        """Return a digest of all that limits depend on, rounded, without location and scale.
+    def shape_only(self) -> Profile:
+        """Return what limits depend on, rounded, at unit scale.
 
         Charts work in SDs of the patient, so two cohorts that differ only in unit share their limits.
+        Limits are calibrated on this profile, so they depend on the key alone and not on who came first.
         """
         scale = np.sqrt(np.maximum(self.variance, 1e-300))
-        shape = {
-            "between": np.round(np.minimum(np.asarray(self.between_sd) / scale, 4.0) * 4) / 4,
-            "df": np.round(np.log2(np.asarray(self.variance_df)) * 2) / 2,
-            "rho": np.round(np.asarray(self.autocorrelation) / 0.05) * 0.05,
-            "weekday_sd": np.round(np.asarray(self.weekday_sd) / 0.1) * 0.1,
-            "tail": np.asarray(self.tail_df),
-            "correlation": np.round(np.asarray(self.correlation) / 0.1) * 0.1,
-            "missing": np.round(np.array([self.missing, self.missing_sd]) / 0.05) * 0.05,
-        }
-        text = json.dumps({name: (value + 0.0).round(4).tolist() for name, value in shape.items()}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        between = np.clip(np.round(np.asarray(self.between_sd) / scale * 4) / 4, 0.25, 4.0)
+        return Profile(
+            mean=(0.0,) * self.n_channels,
+            between_sd=_tuple(between),
+            variance=(1.0,) * self.n_channels,
+            variance_df=_tuple(2.0 ** (np.round(np.log2(self.variance_df) * 4) / 4)),
+            autocorrelation=_tuple(np.round(np.asarray(self.autocorrelation) * 50) / 50),
+            weekday=((0.0,) * 7,) * self.n_channels,
+            weekday_sd=_tuple(np.round(np.asarray(self.weekday_sd) * 20) / 20),
+            tail_df=self.tail_df,
+            correlation=tuple(_tuple(np.round(np.asarray(row) * 20) / 20) for row in self.correlation),
+            missing=round(self.missing * 40) / 40,
+            missing_sd=round(self.missing_sd * 20) / 20,
+            n_patients=0,
+        )
+
+    def shape_key(self) -> str:
+        """Return a digest of `shape_only`."""
+        return hashlib.sha256(self.shape_only().to_json().encode()).hexdigest()
+
+
+def _tuple(values: Floats) -> tuple[float, ...]:
+    return tuple(float(value) + 0.0 for value in np.round(values, 6))
 
 
 def default_profile(n_channels: int) -> Profile:

@@ -149,7 +149,7 @@ def step(
         today = day[i]
         k_new = -1
         if judge and frozen[i] == 0:
-            m = _prune(today, n_slots[i], slot_day[i], slot_gap[i], slot_information[i], slot_score[i])
+            m = _prune(today, np.int64(n_slots[i]), slot_day[i], slot_gap[i], slot_information[i], slot_score[i])
             k_new = m
             slot_day[i, m] = today
             n_slots[i] = m + 1
@@ -170,7 +170,7 @@ def step(
                 jump = 1.0 / math.sqrt(1.0 - r * r)
                 a = (1.0 - r) * jump
                 e = (y - r * last[i, c]) * jump
-            for k in range(n_slots[i]):
+            for k in range(np.int64(n_slots[i])):
                 if k == k_new:
                     slot_gap[i, k, c] = gap
                     slot_information[i, k, c] = jump * jump
@@ -196,7 +196,7 @@ def step(
         root = np.empty(n_channels)
         total_worse = 0.0
         total_better = 0.0
-        for k in range(n_slots[i]):
+        for k in range(np.int64(n_slots[i])):
             w, b = _slot_evidence(
                 k, information[i], score[i], squares[i], df[i], slot_gap[i], slot_information[i], slot_score[i],
                 rho, inverse, directions, weights, shift, u, root,
@@ -219,7 +219,7 @@ def describe(
     u = np.empty(n_channels)
     root = np.empty(n_channels)
     for i in range(n):
-        m = n_slots[i]
+        m = np.int64(n_slots[i])
         if m == 0:
             continue
         today = slot_day[i, m - 1]
@@ -260,7 +260,7 @@ def describe(
 def freeze(frozen, n_slots, slot_day, slot_gap, slot_information, slot_score, onset):
     """Keep the candidate that began at `onset` as the only one; see `LikelihoodRatio.freeze`."""
     for i in range(len(frozen)):
-        for k in range(n_slots[i]):
+        for k in range(np.int64(n_slots[i])):
             if slot_day[i, k] == onset[i]:
                 slot_day[i, 0] = slot_day[i, k]
                 slot_gap[i, 0] = slot_gap[i, k]

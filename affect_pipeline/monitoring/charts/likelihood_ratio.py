@@ -85,9 +85,7 @@ class LikelihoodRatio:
 
     name = "likelihood_ratio"
 
-    def __init__(
-        self, profile: Profile, groups: tuple[tuple[int, ...], ...] = (), shift_sd: float = SHIFT_SD
-    ) -> None:
+    def __init__(self, profile: Profile, groups: tuple[tuple[int, ...], ...] = (), shift_sd: float = SHIFT_SD) -> None:
         n_channels = profile.n_channels
         self.rho = np.array(profile.autocorrelation)
         self.inverse = np.linalg.inv(np.array(profile.correlation))

@@ -1,0 +1,151 @@
+"""From the arrays of `Output` to the rows of the warehouse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from affect_pipeline.monitoring.arrays import Bools, Floats, Ints, Texts
+from affect_pipeline.monitoring.channels import ADHERENCE, COMBINED, VOICE_NAMES
+from affect_pipeline.monitoring.output import Output
+from affect_pipeline.monitoring.world import VERSION, World
+
+
+def newest(patient: Texts, day: Ints) -> Ints:
+    """Return the rows that count: the last one of each patient and day, ordered by both."""
+    order = np.lexsort((np.arange(len(day)), day, patient))
+    last = np.ones(len(order), dtype=bool)
+    last[:-1] = (patient[order][1:] != patient[order][:-1]) | (day[order][1:] != day[order][:-1])
+    return order[last]
+
+
+def day_value_rows(outputs: Iterable[Output], model_digest: str) -> pa.Table | None:
+    """Return day values, one row a patient, day and channel with a value."""
+    parts = [part for output in outputs for part in output.day_values]
+    if not parts:
+        return None
+    patient, day = (np.concatenate([getattr(part, name) for part in parts]) for name in ("patient", "day"))
+    rows = newest(patient, day)
+    values, se = (np.concatenate([getattr(part, name) for part in parts])[rows] for name in ("values", "se"))
+    counts = np.concatenate([part.n_journals for part in parts])[rows]
+    keys, days = _keys(patient[rows]), _days(day[rows])
+    tables = []
+    for c, channel in enumerate(VOICE_NAMES):
+        seen = np.isfinite(values[:, c])
+        tables.append(_table(keys, days, seen, model_digest, channel, {
+            "value": values[:, c], "se": se[:, c], "n_journals": counts
+        }))  # fmt: skip
+    ones = np.ones(len(rows))
+    tables.append(_table(keys, days, ones > 0, model_digest, ADHERENCE, {
+        "value": ones, "se": np.full(len(rows), np.nan), "n_journals": counts
+    }))  # fmt: skip
+    return pa.concat_tables(tables)
+
+
+def chart_day_rows(outputs: Iterable[Output], model_digest: str) -> pa.Table | None:
+    """Return what the charts said: a row a channel, and the combined chart with its limit."""
+    parts = [part for output in outputs for part in output.chart_days]
+    if not parts:
+        return None
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("patient", "day", "expected", "low", "high", "recent", "statistic", "limit")
+    }
+    rows = newest(joined["patient"], joined["day"])
+    joined = {name: array[rows] for name, array in joined.items()}
+    keys, days = _keys(joined["patient"]), _days(joined["day"])
+    everyone = np.ones(len(rows), dtype=bool)
+    signal = joined["statistic"] >= joined["limit"]
+    nothing = np.full(len(rows), np.nan)
+    tables = [
+        _table(keys, days, everyone, model_digest, channel, {
+            "expected": joined["expected"][:, c], "band_low": joined["low"][:, c], "band_high": joined["high"][:, c],
+            "statistic": joined["recent"][:, c].astype(float), "limit_value": nothing,
+            "signal": signal & (np.abs(joined["recent"][:, c]) >= 1.0),
+        })
+        for c, channel in enumerate(VOICE_NAMES)
+    ]  # fmt: skip
+    tables.append(_table(keys, days, everyone, model_digest, COMBINED, {
+        "expected": nothing, "band_low": nothing, "band_high": nothing, "statistic": joined["statistic"],
+        "limit_value": joined["limit"], "signal": signal,
+    }))  # fmt: skip
+    return pa.concat_tables(tables)
+
+
+def baseline_rows(outputs: Iterable[Output], model_digest: str) -> pd.DataFrame | None:
+    """Return baselines, the newest of each patient and channel."""
+    newest_rows: dict[tuple[bytes, str], dict[str, Any]] = {}
+    for output in outputs:
+        newest_rows |= output.baselines
+    _spread_withdrawn(newest_rows)
+    if not newest_rows:
+        return None
+    rows = [
+        {"patient_key": key.decode(), "model_digest": model_digest, "channel": channel} | row
+        for (key, channel), row in sorted(newest_rows.items())
+    ]
+    return pd.DataFrame(rows)
+
+
+def _spread_withdrawn(rows: dict[tuple[bytes, str], dict[str, Any]]) -> None:
+    """Give every channel of a patient whose consent is gone a row that says so."""
+    for key, channel in [key for key in rows if key[1] == ""]:
+        gone = rows.pop((key, channel))
+        empty = dict.fromkeys(("ready_on", "first_day", "last_day", "mean", "sd", "autocorrelation", "weekday_effects"))
+        for name in (*VOICE_NAMES, ADHERENCE):
+            rows[(key, name)] = {"segment": 0, "n_days": 0} | empty | gone
+
+
+def alert_rows(outputs: Iterable[Output]) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Return alerts as they stand, and their events."""
+    alerts: dict[str, dict[str, Any]] = {}
+    events: list[dict[str, Any]] = []
+    for output in outputs:
+        alerts |= output.alerts
+        events += output.events
+    table = pd.DataFrame(sorted(alerts.values(), key=lambda row: str(row["alert_id"]))) if alerts else None
+    if table is not None:
+        for name in ("channels", "evidence"):
+            table[name] = [json.dumps(value, sort_keys=True) for value in table[name]]
+    return table, pd.DataFrame(events) if events else None
+
+
+def state_rows(world: World, model_digest: str) -> pa.Table:
+    """Return the packed states."""
+    packed = world.packed()
+    n = len(packed)
+    return pa.table({
+        "patient_key": _keys(world.keys), "model_digest": pa.array([model_digest] * n, pa.string()),
+        "through_day": _days(world.state["through_day"]), "version": pa.array(np.full(n, VERSION)),
+        "state": pa.array([row.tobytes() for row in packed], pa.binary()),
+    })  # fmt: skip
+
+
+def _keys(patient: Texts) -> pa.Array:
+    return pa.array([key.decode() for key in patient], pa.string())
+
+
+def _days(day: Ints) -> pa.Array:
+    return pa.array(np.asarray(day, dtype=np.int32), pa.int32()).cast(pa.date32())
+
+
+def _table(
+    keys: pa.Array,
+    days: pa.Array,
+    chosen: Bools,
+    model_digest: str,
+    channel: str,
+    columns: dict[str, Floats | Ints | Bools],
+) -> pa.Table:
+    mask = pa.array(chosen)
+    table = pa.table({
+        "patient_key": keys, "model_digest": pa.repeat(model_digest, len(keys)), "channel": pa.repeat(channel, len(keys)),
+        "local_day": days,
+        **{name: pa.array(column, from_pandas=True) for name, column in columns.items()},
+    })  # fmt: skip
+    return table.filter(mask)

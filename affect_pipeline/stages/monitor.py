@@ -1,0 +1,241 @@
+"""Fifth stage: day values, personal baselines, control charts and drift alerts.
+
+A night that follows the last one goes on from the stored states. A night that was run before, or comes
+before one that was, makes everything of the model version anew from the journals: alerts are a function
+of the journals and their nights of arrival, whatever the order in which nights are run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from affect_pipeline.files import read_metadata
+from affect_pipeline.nights import Nights
+from affect_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from affect_pipeline.monitoring.engine import Engine
+    from affect_pipeline.monitoring.output import Output
+    from affect_pipeline.monitoring.profile import Profile
+    from affect_pipeline.monitoring.rules import Rules
+    from affect_pipeline.monitoring.store import KeyRange
+
+PATIENTS_PER_RANGE = 50_000
+"""Patients held in memory at once: about 100 MB of state."""
+
+NIGHTS_FROM_STATE = 3
+"""Up to so many new nights read only what is due; for more, the history is read once."""
+
+
+@dataclass(frozen=True)
+class MonitorResult:
+    """What a night's monitoring did.
+
+    Parameters
+    ----------
+    model_digest : str
+        Model version whose scores were judged; empty if nothing was ever scored.
+    n_patients : int
+        Patients known.
+    n_alerts_opened, n_alerts_updated, n_alerts_resolved : int
+        Events of the nights of the run.
+    anew : bool
+        Whether everything was derived anew because nights came out of order.
+    """
+
+    model_digest: str
+    n_patients: int
+    n_alerts_opened: int
+    n_alerts_updated: int
+    n_alerts_resolved: int
+    anew: bool
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the fields as JSON can hold them."""
+        return asdict(self)
+
+
+def monitor(settings: Settings, nights: Nights) -> MonitorResult:
+    """Bring baselines, charts and alerts up to the last night of a run, in one transaction.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where files and the warehouse are, lengths and the false-alarm rate.
+    nights : Nights
+        Range of the run.
+
+    Raises
+    ------
+    WarehouseUnavailable
+        If the warehouse cannot be reached.
+    """
+    from affect_pipeline.warehouse.engine import connect
+
+    with connect(settings).begin() as connection:
+        digest = _scored_by(settings, nights) or _scored_last(connection, nights)
+        if digest is None:
+            return MonitorResult("", 0, 0, 0, 0, anew=False)
+        return _Run(settings, connection, digest, nights).run()
+
+
+def _scored_by(settings: Settings, nights: Nights) -> str | None:
+    """Return the model that the run's score files name."""
+    for path in sorted((settings.work_dir / nights.name / "scores").glob("shard-*.parquet")):
+        if digest := read_metadata(path).get("model_digest"):
+            return digest
+    return None
+
+
+def _scored_last(connection: sa.Connection, nights: Nights) -> str | None:
+    import sqlalchemy as sa
+
+    from affect_pipeline.warehouse.queries import sql
+
+    digest: str | None = connection.execute(sa.text(sql("monitor/find_model")), {"night": nights.last}).scalar()
+    return digest
+
+
+@dataclass
+class _Plan:
+    """Which nights are to be judged, and from what."""
+
+    first: date
+    last: date
+    first_ever: date
+    anew: bool
+
+
+class _Run:
+    """One call of `monitor`, inside its transaction."""
+
+    def __init__(self, settings: Settings, connection: sa.Connection, digest: str, nights: Nights) -> None:
+        from affect_pipeline.monitoring.rules import Rules
+
+        self.settings, self.connection, self.digest, self.nights = settings, connection, digest, nights
+        self.rules: Rules = Rules.from_settings(settings)
+        self.rules_digest = hashlib.sha256(repr(self.rules).encode()).hexdigest()
+        self.counts = {"opened": 0, "updated": 0, "resolved": 0}
+
+    def run(self) -> MonitorResult:
+        from affect_pipeline.monitoring import store
+
+        inputs = self._one("summarise_inputs")
+        if inputs is None or inputs.first_night is None:
+            return MonitorResult(self.digest, 0, 0, 0, 0, anew=False)
+        plan = self._plan(inputs.first_night)
+        if plan.anew:
+            self._forget()
+        profiles = store.read_profiles(self.connection, self.digest)
+        known = set(profiles)
+        for keys in store.key_ranges(inputs.n_patients, PATIENTS_PER_RANGE):
+            self._judge_range(keys, plan, profiles)
+        store.write_profiles(self.connection, self.digest, {n: profiles[n] for n in set(profiles) - known})
+        self._execute("set_progress", first_night=plan.first_ever, through_night=plan.last, rules=self.rules_digest)
+        opened, updated, resolved = self.counts.values()
+        return MonitorResult(self.digest, inputs.n_patients, opened, updated, resolved, plan.anew)
+
+    def _plan(self, first_input: date) -> _Plan:
+        from datetime import timedelta
+
+        progress = self._one("get_progress")
+        last = self.nights.last
+        if progress is not None:
+            others = self._one("list_other_progress", night=progress.through_night)
+            follows = self.nights.first > progress.through_night and first_input >= progress.first_night
+            if follows and progress.rules == self.rules_digest and not (others and others.n_others):
+                return _Plan(progress.through_night + timedelta(days=1), last, progress.first_night, anew=False)
+            last = max(last, progress.through_night)
+        self._execute("resolve_superseded_alerts", night=self.nights.last)
+        first = min(first_input, last)
+        return _Plan(first, last, first, anew=True)
+
+    def _forget(self) -> None:
+        for table in ("drift_alerts", "chart_state", "chart_days", "baselines", "day_values", "cohort_profiles"):
+            self._execute(f"delete_{table}")
+        self._execute("delete_monitor_progress")
+
+    def _judge_range(self, keys: KeyRange, plan: _Plan, profiles: dict[int, Profile]) -> None:
+        """Judge the patients of one range of keys, night by night, and write their rows."""
+        from affect_pipeline.monitoring.sources import MemorySource
+        from affect_pipeline.monitoring.store import WarehouseSource
+        from affect_pipeline.monitoring.words import to_day
+
+        warehouse = WarehouseSource(self.connection, self.digest, keys)
+        engine = self._engine(keys, profiles)
+        first, last = to_day(plan.first), to_day(plan.last)
+        source: WarehouseSource | _HistoryInMemory = warehouse
+        if last - first >= NIGHTS_FROM_STATE:
+            source = _HistoryInMemory(MemorySource(warehouse.everything(last)), warehouse)
+        outputs = [engine.run_night(night, source) for night in range(first, last + 1)]
+        self._write(engine, outputs)
+
+    def _engine(self, keys: KeyRange, profiles: dict[int, Profile]) -> Engine:
+        from affect_pipeline.monitoring import store
+        from affect_pipeline.monitoring.channels import VOICE
+        from affect_pipeline.monitoring.engine import Engine
+        from affect_pipeline.monitoring.world import World
+
+        engine = Engine.new(self.rules, self.digest, folder=self.settings.home / "calibration")
+        engine.charts.profiles = profiles
+        patients, packed, _ = store.read_states(self.connection, self.digest, keys)
+        if len(patients):
+            engine.world = World.from_packed(len(VOICE), patients, packed)
+        engine.book.rows = store.read_open_alerts(self.connection, self.digest, keys)
+        withdrawn = store.read_withdrawn(self.connection)
+        engine.withdrawn = {key: night for key, night in withdrawn.items() if keys.first <= key.decode() <= keys.last}
+        return engine
+
+    def _write(self, engine: Engine, outputs: list[Output]) -> None:
+        from affect_pipeline.monitoring import rows
+        from affect_pipeline.monitoring.words import to_day
+        from affect_pipeline.warehouse.load import upsert
+
+        alerts, events = rows.alert_rows(outputs)
+        tables = {
+            "day_values": rows.day_value_rows(outputs, self.digest),
+            "baselines": rows.baseline_rows(outputs, self.digest),
+            "chart_days": rows.chart_day_rows(outputs, self.digest),
+            "chart_state": rows.state_rows(engine.world, self.digest) if len(engine.world) else None,
+            "drift_alerts": alerts,
+            "alert_events": events,
+        }
+        for table, frame in tables.items():
+            if frame is not None:
+                upsert(self.connection, table, frame)
+        for output in outputs:
+            if to_day(self.nights.first) <= output.night <= to_day(self.nights.last):
+                for event in output.events:
+                    self.counts[event["kind"]] += 1
+
+    def _execute(self, name: str, **values: object) -> None:
+        import sqlalchemy as sa
+
+        from affect_pipeline.warehouse.queries import sql
+
+        statement = sa.text(sql(f"monitor/{name}"))
+        wanted = {**values, "model_digest": self.digest}
+        self.connection.execute(statement, wanted)
+
+    def _one(self, name: str, **values: object) -> sa.Row[tuple[object, ...]] | None:
+        import sqlalchemy as sa
+
+        from affect_pipeline.warehouse.queries import sql
+
+        statement = sa.text(sql(f"monitor/{name}").rstrip().rstrip(";"))
+        bound = {**values, "model_digest": self.digest}
+        return self.connection.execute(statement, {k: bound[k] for k in statement.compile().params}).one_or_none()
+
+
+class _HistoryInMemory:
+    """All journals of a range in memory; the cohort, which crosses ranges, from the warehouse."""
+
+    def __init__(self, memory: object, warehouse: object) -> None:
+        self.due = memory.due  # type: ignore[attr-defined]
+        self.history = memory.history  # type: ignore[attr-defined]
+        self.cohort = warehouse.cohort  # type: ignore[attr-defined]

@@ -1,0 +1,7 @@
+-- Say how far the charts of a model version have come.
+INSERT INTO affect.monitor_progress (model_digest, first_night, through_night, rules)
+VALUES (:model_digest, :first_night, :through_night, :rules)
+ON CONFLICT (model_digest) DO UPDATE SET
+    first_night = excluded.first_night,
+    through_night = excluded.through_night,
+    rules = excluded.rules;
