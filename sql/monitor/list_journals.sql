@@ -30,7 +30,11 @@ LEFT JOIN affect.biomarkers
         AND scores.local_day = biomarkers.local_day
 WHERE
     journals.patient_key BETWEEN :first_key AND :last_key
+    -- due on the night of arrival, or the night after for a local day that this night has not reached; the first
+    -- condition says the same less exactly, so that the index on nights finds the few rows of one night
+    AND journals.night BETWEEN cast(:first_due AS date) - 1 AND :last_due
     AND greatest(journals.night, journals.local_day) BETWEEN :first_due AND :last_due
+    AND journals.local_day <= journals.night + 1
     AND journals.local_day >= :first_day
     AND journals.recorded_at IS NOT NULL
     AND (journals.status = 'quarantined' OR scores.journal_id IS NOT NULL)

@@ -20,7 +20,7 @@ TO affect_pipeline;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
 affect.patients, affect.journals, affect.deliveries, affect.audio_quality, affect.quality_checks, affect.biomarkers,
 affect.scores, affect.model_versions, affect.day_values, affect.baselines, affect.chart_days, affect.chart_state,
-affect.drift_alerts, affect.alert_events, affect.nights
+affect.drift_alerts, affect.alert_events, affect.nights, affect.cohort_profiles, affect.monitor_progress
 TO affect_pipeline;
 GRANT SELECT, INSERT, UPDATE ON affect.runs TO affect_pipeline;
 GRANT SELECT, INSERT ON affect.alert_actions, affect.notifications, affect.quarantine_releases TO affect_pipeline;
