@@ -152,8 +152,9 @@ def _load(
         passed = decoded.filter(pc.invert(pc.is_in(decoded["journal_id"], pa.array(quarantined, pa.string()))))
         keys = ["journal_id", "patient_key", "local_day"]
         upsert(connection, "biomarkers", passed.select([*keys, *biomarker_columns()]))
-        values = {row["journal_id"]: row for row in measured.to_pylist()}
-        if checks := check_rows(values, result):
+        broken = pa.array(sorted(frozenset().union(*result.broken_by.values())), pa.string())
+        values = measured.filter(pc.is_in(measured["journal_id"], broken)).to_pylist()
+        if checks := check_rows({row["journal_id"]: row for row in values}, result):
             upsert(connection, "quality_checks", pa.Table.from_pylist(checks))
     bounds = {"first_night": nights.first, "last_night": nights.last}
     connection.execute(sa.text(sql("derive/nights")), bounds)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from affect_pipeline.errors import LandingZoneUnavailable, WarehouseUnavailable
@@ -249,7 +250,8 @@ def test_a_second_run_changes_no_byte_of_the_manifest_and_no_row(
 
 
 def test_all_journals_of_a_patient_are_in_one_shard(warehouse_settings: Settings, warehouse: Engine) -> None:
-    settings = warehouse_settings.model_copy(update={"journals_per_shard": 2, "max_shards": 4})
+    changes = {"journals_per_shard": 2, "max_shards": 4, "pseudonym_secret": SecretStr("the same in every run")}
+    settings = warehouse_settings.model_copy(update=changes)
     for number in range(12):
         deliver(landing(settings), "2026-01-05", f"p{number % 6}", f"{number}.wav", other(number), sidecar())
     result = collect(settings, NIGHT)
