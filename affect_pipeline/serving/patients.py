@@ -97,7 +97,7 @@ def patient(queries: Queries, patient_key: str) -> Row:
 
 
 def day_range(row: Row, first_day: date | None, last_day: date | None) -> tuple[date, date]:
-    """Return the days a trend covers: what was asked for, or the last `DEFAULT_DAYS` there are.
+    """Return the days a trend covers: what was asked for, or the last `DEFAULT_DAYS` since the first recording.
 
     Raises
     ------
@@ -106,7 +106,8 @@ def day_range(row: Row, first_day: date | None, last_day: date | None) -> tuple[
     """
     try:
         last = last_day or row["last_day"] or row["first_night"]
-        first = first_day or last - timedelta(days=DEFAULT_DAYS - 1)
+        begun = row["first_day"] or row["first_night"]
+        first = first_day or min(last, max(begun, last - timedelta(days=DEFAULT_DAYS - 1)))
     except OverflowError:
         first = date.min
     if first > last or (last - first).days >= MAX_DAYS:

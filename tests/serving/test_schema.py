@@ -1,0 +1,46 @@
+"""The API keeps to its own OpenAPI, whatever is sent."""
+
+from __future__ import annotations
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.serving.conftest import World
+
+pytestmark = pytest.mark.slow
+schema = schemathesis.pytest.from_fixture("api")
+
+
+@pytest.fixture
+def api(world: World) -> object:
+    return schemathesis.openapi.from_asgi("/openapi.json", world.app)
+
+
+@schema.parametrize()
+@settings(
+    max_examples=8, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+def test_no_answer_is_undocumented_or_an_error_of_ours(world: World, case: schemathesis.Case) -> None:
+    answer = case.call(headers={"Authorization": f"Bearer {world.tokens['ada']}"})
+
+    checks = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+    case.validate_response(answer, checks=checks)
+
+
+def test_every_route_has_a_summary_and_documents_who_may_not(world: World) -> None:
+    paths = world.client().get("/openapi.json").json()["paths"]
+
+    for path, operations in paths.items():
+        for operation in operations.values():
+            assert operation["summary"], path
+            if not path.startswith(("/health", "/metrics")):
+                assert {"401", "403"} <= set(operation["responses"]), path
+    assert len(paths) >= 14
