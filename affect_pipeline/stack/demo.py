@@ -93,6 +93,10 @@ def run_demo(settings: Settings, cohort: Cohort, console: Console) -> bool:
 def _clear(demo: Settings) -> None:
     if stack_is_running(demo):
         raise StackError(f"a stack is running in {demo.home}; stop it with Ctrl-C where it runs")
+    if demo.home.exists():
+        from affect_pipeline.warehouse.embedded import stop
+
+        stop(demo)  # of a demo that was killed outright
     shutil.rmtree(demo.home, ignore_errors=True)
 
 
