@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 from affect_pipeline.acoustics.pitch import Pitch, track_pitch
-from affect_pipeline.acoustics.spectra import BIN_HZ, HOP, HOP_S, WINDOW, Samples, Spectra, decibels
+from affect_pipeline.acoustics.spectra import BIN_HZ, BLOCK_FRAMES, HOP, HOP_S, WINDOW, Samples, Spectra, decibels
 from affect_pipeline.acoustics.vad import RATE_HZ, Segments
 
 Floats = npt.NDArray[np.float64]
@@ -193,14 +193,16 @@ def _energy_statistics(level_db: Floats) -> tuple[float, float]:
 
 
 def _timbre(power: npt.NDArray[np.float32]) -> tuple[float, float]:
-    """Return mean spectral centroid (Hz) and mean flatness of frames."""
+    """Return mean spectral centroid (Hz) and mean flatness of frames, some frames at a time."""
     from librosa.feature import spectral_centroid, spectral_flatness
 
-    magnitude = np.sqrt(power.T)
-    frequencies = np.arange(magnitude.shape[0]) * BIN_HZ
-    centroid = spectral_centroid(S=magnitude, sr=RATE_HZ, freq=frequencies)
-    flatness = spectral_flatness(S=power.T, power=1.0, amin=1e-16)
-    return float(centroid.mean(dtype=np.float64)), float(flatness.mean(dtype=np.float64))
+    frequencies = np.arange(power.shape[1]) * BIN_HZ
+    centroid = flatness = 0.0
+    for first in range(0, len(power), BLOCK_FRAMES):
+        block = power[first : first + BLOCK_FRAMES].T
+        centroid += spectral_centroid(S=np.sqrt(block), sr=RATE_HZ, freq=frequencies).sum(dtype=np.float64)
+        flatness += spectral_flatness(S=block, power=1.0, amin=1e-16).sum(dtype=np.float64)
+    return float(centroid / len(power)), float(flatness / len(power))
 
 
 def _slope(power: npt.NDArray[np.float32]) -> float:
