@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from affect_pipeline.monitoring.arrays import Floats, Ints
@@ -30,10 +32,18 @@ def student(normal: Floats, tail_df: float) -> Floats:
     """Give a standard normal series the marginal of Student's t, scaled to unit variance (0: leave it)."""
     if tail_df == 0:
         return normal
+    grid, quantiles = _student_table(tail_df)
+    return np.interp(normal, grid, quantiles)
+
+
+@lru_cache(maxsize=32)
+def _student_table(tail_df: float) -> tuple[Floats, Floats]:
+    """Return normal quantiles and the t quantiles (unit variance) that stand at the same probability."""
     from scipy import special
 
-    quantiles = special.stdtrit(tail_df, special.ndtr(normal))
-    return np.asarray(quantiles * np.sqrt((tail_df - 2) / tail_df))
+    grid = np.linspace(-7.0, 7.0, 2801)
+    upper = special.stdtrit(tail_df, special.ndtr(-np.abs(grid)))  # the lower tail keeps its digits
+    return grid, -np.sign(grid) * upper * np.sqrt((tail_df - 2) / tail_df)
 
 
 def in_control(profile: Profile, n_patients: int, n_days: int, seed: int) -> tuple[Floats, Ints]:

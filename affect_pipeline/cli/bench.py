@@ -1,0 +1,62 @@
+"""``affect bench``: the tables that the documentation quotes, made on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Benchmarks of accuracy and speed; each prints a table.")
+
+Seed = Annotated[int, typer.Option(help="Same seed, same numbers.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Also write the results to this file.")]
+Quick = Annotated[bool, typer.Option("--quick", help="A small size that takes seconds, for tests.")]
+
+
+@app.command("drift")
+def drift_command(
+    patients: Annotated[int, typer.Option(min=50, help="Simulated patients a row.")] = 10_000,
+    seed: Seed = 1,
+    json: Json = None,
+    quick: Quick = False,
+    scenarios: Annotated[bool, typer.Option(help="Also run every awkward kind of cohort.")] = True,
+    river: Annotated[bool, typer.Option(help="Also run river's detectors (slow).")] = True,
+) -> None:
+    """Compare charts: share of changes found within 14 and 28 days at 10 % false alarms per patient in 90 days."""
+    from affect_pipeline.bench import drift, tables
+
+    n = 400 if quick else patients
+    rows = [row.as_dict() for row in drift.compare(n, seed, with_river=river and not quick)]
+    note = "dX +Y ≤Z: share of changes of Y SDs with onset on day X found within Z days, first alarms only"
+    tables.show(f"Charts compared, {n:,} patients a row", rows, note)
+    swept = []
+    if scenarios:
+        swept = drift.sweep(n, seed, drift.SCENARIOS[:2] if quick else drift.SCENARIOS)
+        tables.show(f"Kinds of cohorts, {n:,} patients a row", swept, note)
+    tables.write(json, {"patients": n, "seed": seed, "charts": rows, "cohorts": swept})
+
+
+@app.command("serve")
+def serve_command(
+    *,
+    patients: Annotated[int, typer.Option(min=30, help="Patients in the made-up warehouse.")] = 10_000,
+    days: Annotated[int, typer.Option(min=45, help="Days of recordings in it.")] = 1_095,
+    channels: Annotated[int, typer.Option(min=1, max=8, help="Channels filled; fewer take less disk.")] = 8,
+    clients: Annotated[int, typer.Option(min=1, max=64, help="Clients that send recordings at once.")] = 16,
+    model_dir: Annotated[Path | None, typer.Option(help="Model folder; by default the packaged one.")] = None,
+    seed: Seed = 1,
+    json: Json = None,
+    quick: Quick = False,
+) -> None:
+    """Put load on a started web service: live analysis, pages over a large warehouse, idle streams."""
+    from dataclasses import replace
+
+    from affect_pipeline.bench import serve, tables
+
+    size = serve.Load(n_patients=patients, n_days=days, n_channels=channels, n_clients=clients, seed=seed)
+    load = replace(serve.QUICK, seed=seed) if quick else size
+    figures = serve.rows(serve.measure(load, model_dir, lambda step: typer.echo(f"  {step}", err=True)))
+    note = "a target of a ratio to the batch or a memory is a bound below or above it, times are bounds above"
+    tables.show(f"Web service, {load.n_patients:,} patients x {load.n_days:,} days", figures, note)
+    tables.write(json, {"load": load.__dict__, "figures": figures})
