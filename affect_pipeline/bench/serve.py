@@ -128,7 +128,9 @@ def measure(
         token = new_token(database, LOGIN)
         with _server(settings, model) as (address, pid):
             progress("clients")
-            figures += asyncio.run(_clients(load, address, token, pid, recordings, figures[1].value))
+            figures += asyncio.run(
+                _clients(load, address, token, pid=pid, recordings=recordings, batch_per_s=figures[1].value)
+            )
         stop(settings)
     return figures
 
@@ -160,7 +162,7 @@ def _batch(model: Path, recordings: list[bytes]) -> list[Figure]:
 
 
 async def _clients(
-    load: Load, address: str, token: str, pid: int, recordings: list[bytes], batch_per_s: float
+    load: Load, address: str, token: str, *, pid: int, recordings: list[bytes], batch_per_s: float
 ) -> list[Figure]:
     import httpx
 
@@ -169,12 +171,11 @@ async def _clients(
     async with httpx.AsyncClient(
         base_url=address, headers=headers, timeout=300, limits=limits, trust_env=False
     ) as client:
-        found = [
+        return [
             *await _analysis(client, load, recordings, batch_per_s),
             *await _pages(client, load),
             *await _idle_streams(load, address, headers, pid),
         ]
-    return found
 
 
 async def _analysis(client: Any, load: Load, recordings: list[bytes], batch_per_s: float) -> list[Figure]:

@@ -12,7 +12,7 @@ from tests.serving.browser import axe_script, chromium, served, violations
 from tests.serving.conftest import World
 
 pytestmark = pytest.mark.slow
-ALL_DRAWN = "[...document.querySelectorAll('[data-chart]')].every((chart) => chart.dataset.state === 'drawn')"
+NOT_DRAWN = '[data-chart]:not([data-state="drawn"])'
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +43,8 @@ def test_a_counselor_logs_in_reads_why_acknowledges_and_sees_it_move(own_world: 
         n_alerts = cards.count()
         assert n_alerts >= 1
         cards.first.get_by_role("link", name="See why").click()
-        expect(page.get_by_text("sounds lower in mood")).to_be_visible()
-        page.wait_for_function(ALL_DRAWN)
+        expect(page.locator(".card").get_by_text("sounds lower in mood")).to_be_visible()
+        page.wait_for_selector(NOT_DRAWN, state="detached")
         assert page.locator(".chart svg").count() == page.locator(".chart").count() > 0
         page.get_by_label("Comment for colleagues").fill("I call this afternoon.")
         page.get_by_role("button", name="Acknowledge").click()
@@ -76,7 +76,7 @@ def test_axe_finds_nothing_on_any_page(
         for path in ("/dashboard", "/dashboard/patients", "/dashboard/cohort", "/dashboard/quality", "/dashboard/model",
                      patient.split("#")[0]):  # fmt: skip
             page.goto(address + path)
-            page.wait_for_function(ALL_DRAWN)
+            page.wait_for_selector(NOT_DRAWN, state="detached")
             found[path] = violations(page, axe)
         page.close()
 
@@ -91,7 +91,7 @@ def test_no_page_is_wider_than_a_phone(world: World, browser: Browser) -> None:
         for path in ("/dashboard", "/dashboard/patients", "/dashboard/cohort", "/dashboard/quality", "/dashboard/model",
                      patient.split("#")[0]):  # fmt: skip
             page.goto(address + path)
-            page.wait_for_function(ALL_DRAWN)
+            page.wait_for_selector(NOT_DRAWN, state="detached")
             assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
         page.close()
 
@@ -118,6 +118,6 @@ def test_pages_say_everything_without_a_script(world: World, browser: Browser) -
         log_in(page, address, world.tokens["nora"])
         page.locator(".card h3 a").first.click()
         picture = page.locator(".chart img").first
-        expect(picture).to_be_visible()
+        expect(picture).to_be_visible(timeout=30_000)
         expect(page.get_by_role("heading", name="Recordings")).to_be_visible()
         page.close()

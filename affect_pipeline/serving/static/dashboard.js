@@ -13,6 +13,7 @@ function themed() {
   };
   const ink = colour("--ink"), muted = colour("--muted"), line = colour("--line");
   return {
+    aria: false, // the place around the chart is one image with a name; its parts would only be noise
     background: null,
     font: style.fontFamily || "sans-serif",
     axis: { labelColor: ink, titleColor: muted, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 12, titleFontSize: 12 },
