@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,7 @@ class Profile:
     @classmethod
     def from_json(cls, text: str) -> Profile:
         """Read it back from `to_json`."""
-        fields = json.loads(text)
+        fields: dict[str, Any] = json.loads(text)
         for name in ("weekday", "correlation"):
             fields[name] = tuple(tuple(row) for row in fields[name])
         return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
@@ -180,7 +181,7 @@ def _rounded(value: float) -> float:
     return float(f"{float(value):.6g}")
 
 
-def _fit_channel(values: Floats, weekdays: Ints) -> dict[str, object]:
+def _fit_channel(values: Floats, weekdays: Ints) -> dict[str, Any]:
     """Estimate everything about one channel; `values` has shape (n_patients, n_days)."""
     counts = np.isfinite(values).sum(axis=1)
     kept = counts >= 5
@@ -229,34 +230,38 @@ def _clipped(values: Floats) -> Floats:
 def _weekday_effects(values: Floats, weekdays: Ints, sd: Floats) -> tuple[Floats, float]:
     """Return the cohort's weekday effects in SDs, shrunk by their own uncertainty, and their spread."""
     residual = (values - np.nanmean(values, axis=1, keepdims=True)) / sd[:, None]
-    sums = np.zeros((len(values), 7))
-    counts = np.zeros((len(values), 7))
+    total, raw = np.zeros(7), np.zeros(7)
     for day in range(7):
-        on_day = np.where((weekdays == day) & np.isfinite(residual), residual, 0.0)
-        sums[:, day] = on_day.sum(axis=1)
-        counts[:, day] = ((weekdays == day) & np.isfinite(residual)).sum(axis=1)
-    total = counts.sum(axis=0)
-    raw = sums.sum(axis=0) / np.maximum(total, 1)
+        on_day = (weekdays == day) & np.isfinite(residual)
+        total[day] = on_day.sum()
+        raw[day] = np.where(on_day, residual, 0.0).sum() / max(total[day], 1.0)
     raw -= raw.mean()
-    signal = max(float(np.mean(raw**2) - np.mean(1.0 / np.maximum(total, 1)) * 1.3), 0.0)
-    noise = 1.0 / np.maximum(total, 1)
+    noise = 1.3 / np.maximum(total, 1)
+    signal = max(float(np.mean(raw**2) - np.mean(noise)), 0.0)
     effect = raw * (signal / (signal + noise)) if signal > 0 else np.zeros(7)
-    return effect, _weekday_spread(sums, counts, effect)
+    return effect, _weekday_spread(residual - effect[weekdays])
 
 
-def _weekday_spread(sums: Floats, counts: Floats, effect: Floats) -> float:
-    """Return how much patients differ in weekday effects, from repeated weekdays only.
+def _weekday_spread(residual: Floats) -> float:
+    """Return how much patients differ in weekday effects: days a week apart are more alike than days ten apart.
 
-    Products of two different weeks on the same weekday have the variance of the effect as their mean,
-    once the day-to-day noise is gone; noise is independent at a distance of seven days.
+    Effects sum to zero over a week, so other lags have minus a sixth of their variance as mean product.
     """
-    many = counts >= 2
-    if not many.any():
-        return 0.0
-    deviation = np.where(many, sums - counts * effect, 0.0)
-    expected_noise = np.where(many, counts, 0.0)
-    excess = float((deviation**2 - expected_noise)[many].sum() / (counts**2)[many].sum())
-    return float(np.sqrt(max(excess, 0.0)))
+    same = _mean_product(residual, (7, 14, 21))
+    other = _mean_product(residual, (10, 11, 17, 18))
+    excess = (same - other) * 6.0 / 7.0
+    weight = len(residual) / (len(residual) + PSEUDO_PATIENTS)
+    return float(np.sqrt(max(excess * weight, 0.0)))
+
+
+def _mean_product(residual: Floats, lags: tuple[int, ...]) -> float:
+    total, count = 0.0, 0
+    for lag in lags:
+        if lag < residual.shape[1]:
+            product = residual[:, lag:] * residual[:, :-lag]
+            total += float(np.nansum(product))
+            count += int(np.isfinite(product).sum())
+    return total / max(count, 1)
 
 
 def _variogram_autocorrelation(values: Floats, sd: Floats) -> float:
@@ -275,7 +280,7 @@ def _variogram_autocorrelation(values: Floats, sd: Floats) -> float:
         return DEFAULT_AUTOCORRELATION
     estimate = 1.0 - near / far
     for _ in range(20):  # the far lags are not quite infinite
-        reach = np.mean([1 - max(estimate, 0.0) ** lag for lag in lags])
+        reach = float(np.mean([1 - max(estimate, 0.0) ** lag for lag in lags]))
         estimate = 1.0 - near / far * reach
     weight = len(values) / (len(values) + PSEUDO_PATIENTS)
     blended = weight * estimate + (1 - weight) * DEFAULT_AUTOCORRELATION
@@ -298,7 +303,7 @@ def _variance_loss(rho: float, values: Floats) -> Floats:
         if rho**lag < 1e-4:
             break
         pairs = pairs + 2 * rho**lag * (seen[:, lag:] * seen[:, :-lag]).sum(axis=1)
-    return np.clip(1.0 - pairs / count**2, 0.05, 1.0)
+    return np.asarray(np.clip(1.0 - pairs / count**2, 0.05, 1.0))
 
 
 def _variance_prior(variances: Floats, counts: Ints, rho: float, tail: float) -> tuple[float, float]:
