@@ -91,13 +91,13 @@ def collect(settings: Settings, nights: Nights) -> CollectResult:
     from affect_pipeline.warehouse.engine import connect
 
     engine = connect(settings)
-    rows = _take_in(settings, nights)
+    listed = _take_in(settings, nights)
     with engine.begin() as connection:
-        rows = _with_released(connection, nights, rows)
+        rows = _with_released(connection, nights, listed)
         counting = _counting(connection, rows)
         n_shards = assign_shards(rows, counting.values(), settings.journals_per_shard, settings.max_shards)
         rows = with_shards(rows, set(counting), n_shards)
-        _load(connection, rows)
+        _load(connection, rows, profiles=listed)
     write_manifest(rows, manifest_path(settings, nights), n_shards)
     result = _count(rows)
     log.info("nights %s: %s", nights.name, result)
@@ -146,7 +146,8 @@ def _counting(connection: sa.Connection, rows: Sequence[ManifestRow]) -> dict[st
     return {row.delivery_key: journal_id for journal_id, row in least.items()}
 
 
-def _load(connection: sa.Connection, rows: Iterable[ManifestRow]) -> None:
+def _load(connection: sa.Connection, rows: Iterable[ManifestRow], profiles: Sequence[ManifestRow]) -> None:
+    """Write the rows; patients are described only by sidecars that were read just now."""
     import pyarrow as pa
 
     from affect_pipeline.warehouse.load import upsert
@@ -156,7 +157,8 @@ def _load(connection: sa.Connection, rows: Iterable[ManifestRow]) -> None:
     journals = [row for row in rows if row.shard is not None]
     if not rows:
         return
-    upsert(connection, "patients", pa.Table.from_pylist([_patient(row) for row in rows]))
+    if profiles:
+        upsert(connection, "patients", pa.Table.from_pylist([_patient(row) for row in profiles]))
     upsert(connection, "deliveries", pa.Table.from_pylist([_some(row, DELIVERY_COLUMNS) for row in rows]))
     keys = {"delivery_keys": [row.delivery_key for row in rows]}
     connection.execute(sa.text(sql("delete_superseded_journals")), keys)

@@ -113,7 +113,7 @@ def test_a_night_without_journals_is_a_night(warehouse_settings: Settings, wareh
 def test_a_released_journal_is_accepted_when_its_night_is_run_again_even_if_it_left_the_landing_zone(
     warehouse_settings: Settings, warehouse: Engine
 ) -> None:
-    put(warehouse_settings, "p1", noisy())
+    put(warehouse_settings, "p1", noisy(), sidecar(sex="f"))
     assert run(warehouse_settings).n_quarantined == 1
     with warehouse.begin() as connection:
         (journal_id,) = connection.execute(sa.text("SELECT journal_id FROM journals")).one()
@@ -126,6 +126,7 @@ def test_a_released_journal_is_accepted_when_its_night_is_run_again_even_if_it_l
     ((status, warned),) = select(warehouse, "SELECT status, warned FROM journals")
     assert status == "warned"
     assert "released_by_a_person" in warned  # type: ignore[operator]
+    assert select(warehouse, "SELECT sex FROM patients") == [("f",)]
     assert select(warehouse, "SELECT count(*) FROM biomarkers") == [(1,)]
 
 
