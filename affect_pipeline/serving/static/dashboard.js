@@ -13,7 +13,6 @@ function themed() {
   };
   const ink = colour("--ink"), muted = colour("--muted"), line = colour("--line");
   return {
-    aria: false, // the place around the chart is one image with a name; its parts would only be noise
     background: null,
     font: style.fontFamily || "sans-serif",
     axis: { labelColor: ink, titleColor: muted, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 12, titleFontSize: 12 },
@@ -52,6 +51,8 @@ async function draw(place) {
       actions: false, ast: true, renderer: "svg", defaultStyle: false, config: themed(),
       tooltip: { disableDefaultStyle: true, theme: "affect" },
     });
+    // The place around the chart is one image with a name; its parts would only be noise to a screen reader.
+    place.querySelectorAll("svg").forEach((svg) => svg.setAttribute("aria-hidden", "true"));
     place.dataset.state = "drawn";
   } catch (error) {
     place.dataset.state = "failed";
