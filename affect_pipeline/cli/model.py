@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +47,8 @@ def distill(
     from affect_pipeline.model.features import FeatureStore
     from affect_pipeline.model.teacher import load_teacher
 
-    corpora = [[r.path for r in recordings] for recordings in _corpora(corpus)]
+    read = _corpora(corpus)
+    corpora = [[r.path for r in recordings] for recordings in read]
     store, n = FeatureStore(work / "frames"), sum(map(len, corpora))
     with _progress() as bar:
         done = _task(bar, "teacher frames", n)
@@ -61,7 +63,11 @@ def distill(
             words = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
             bar.update(student, completed=step + 1, description=f"distilling, {words}")
 
-        model = run(data, DistillPlan(steps=steps, seed=seed), work / "state", report)
+        plan = DistillPlan(steps=steps, seed=seed)
+        model = run(data, plan, work / "state", report)
+    heard = [{"corpus": recordings[0].corpus, "recordings": len(recordings)} for recordings in read]
+    about = {"corpora": heard, "teacher": teacher.name, "plan": asdict(plan)}
+    model.affect = replace(model.affect, training={"encoder": about})
     model.save(out)
     Console().print(f"student in {out}")
 

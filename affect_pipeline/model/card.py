@@ -77,8 +77,20 @@ def _data(affect: dict[str, Any]) -> str:
         for name, entry in sorted(training.get("corpora", {}).items())
     ]
     header = ("corpus", "what, licence", "language", "recordings", "labels used", "speakers")
-    notes = training.get("notes", "")
-    return "## Training data of the heads\n\n" + _table(header, rows) + (f"\n\n{notes}" if notes else "")
+    return "## Training data of the heads\n\n" + _table(header, rows) + _encoder(training.get("encoder"))
+
+
+def _encoder(about: dict[str, Any] | None) -> str:
+    if not about:
+        return ""
+    heard = ", ".join(f"{entry['corpus']} ({entry['recordings']})" for entry in about["corpora"])
+    plan = about["plan"]
+    hours = plan["steps"] * plan["seconds_per_batch"] / 3600
+    return (
+        f"\n\n## Training of the encoder\n\nDistilled from {about['teacher']} and from prosody, without any label, on "
+        f"recordings of {heard}: {plan['steps']} steps, {hours:.0f} hours of augmented audio. A recording may "
+        "thus have been heard by the encoder, but no label of any speaker has touched it."
+    )
 
 
 def _figures(metrics: dict[str, Any]) -> str:

@@ -114,7 +114,7 @@ def evaluate_model(asked: Request, done: Callable[[], None] | None = None) -> Re
 
 def _references(asked: Request, judged: Sequence[Judged], done: Callable[[], None] | None) -> list[Figure]:
     taught = [j.recordings for j in judged if j.protocol == "speakers held out"]
-    unseen = [j.recordings for j in judged if j.protocol != "speakers held out"]
+    unseen = [j.recordings for j in judged if j.protocol == "never trained on"]
     if not taught:
         return []
     systems = {EGEMAPS: egemaps()}

@@ -21,6 +21,8 @@ from affect_pipeline.model.scorer import Scorer
 
 RATE_HZ = 16_000
 JOURNAL_S = 30.0
+MOST_PAIRS = 48
+"""Pairs of journals that coverage is counted on, evenly over speakers and moods."""
 LOAD_ONCE = """
 import time, sys
 from pathlib import Path
@@ -73,10 +75,12 @@ def coverage(folder: Path, recordings: Sequence[Recording]) -> dict[str, float]:
     for r in recordings:
         if r.emotion is not None:
             groups[r.speaker, r.emotion].append(r.path)
-    halves = [_halves(paths) for _, paths in sorted(groups.items()) if len(paths) >= 6]
+    halves = [paths for _, paths in sorted(groups.items()) if len(paths) >= 6]
+    halves = halves[:: max(1, len(halves) // MOST_PAIRS)]
     if not halves:
         return {}
-    first, second = (scorer.score([pair[i] for pair in halves]) for i in (0, 1))
+    pairs = [_halves(paths) for paths in halves]
+    first, second = (scorer.score([pair[i] for pair in pairs]) for i in (0, 1))
     shares = {}
     for name in ("depression_logit", "valence", "arousal"):
         a, b = (np.array([(getattr(s, name), getattr(s, f"{name}_se")) for s in scores]) for scores in (first, second))

@@ -120,7 +120,7 @@ class Windows:
         return Windows(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
 
-def fit_heads(windows: Windows, plan: HeadPlan, n_prosody: int) -> Heads:
+def fit_heads(windows: Windows, plan: HeadPlan, n_prosody: int, with_emotions: bool = True) -> Heads:
     """Fit standardisation and heads.
 
     Parameters
@@ -131,6 +131,8 @@ def fit_heads(windows: Windows, plan: HeadPlan, n_prosody: int) -> Heads:
         How.
     n_prosody : int
         How many of the last columns are prosody; they are given `HeadPlan.prosody_share` of the variance.
+    with_emotions : bool
+        Also fit the auxiliary head for emotion words, which folds do without.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -148,8 +150,10 @@ def fit_heads(windows: Windows, plan: HeadPlan, n_prosody: int) -> Heads:
         model = LogisticRegression(C=plan.inverse_penalty, max_iter=500, class_weight="balanced")
         model.fit(x[known], windows.answers[known, index], sample_weight=_weights(windows.group[known]))
         weights[index], bias[index] = transform @ model.coef_[0], model.intercept_[0]
-    emotion_weights, emotion_bias, emotions = _fit_emotions(x, windows, plan, transform)
-    return Heads(mean, scale, weights, bias, emotion_weights, emotion_bias, emotions)
+    named = (
+        _fit_emotions(x, windows, plan, transform) if with_emotions else (np.zeros((0, x.shape[1])), np.zeros(0), ())
+    )
+    return Heads(mean, scale, weights, bias, *named)
 
 
 def _fit_emotions(x: Array, windows: Windows, plan: HeadPlan, transform: Array) -> tuple[Array, Array, tuple[str, ...]]:

@@ -31,7 +31,7 @@ class TrainPlan:
 
     heads: HeadPlan = field(default_factory=HeadPlan)
     copies: int = 2
-    unlabelled_per_corpus: int = 400
+    unlabelled_per_corpus: int = 300
     seed: int = 7
 
 
@@ -98,7 +98,7 @@ def train(
         emotions=heads.emotions,
         temperature=calibration.temperature,
         usual_sd=usual_spread(window_logits, embedded),
-        training=describe(recordings, plan),
+        training={**_encoder_training(encoder), **describe(recordings, plan)},
     )
     return Trained(with_heads(encoder, heads, affect), logits, tuple(recordings), calibration)
 
@@ -147,7 +147,7 @@ def cross_validate(
     for number in range(plan.folds):
         test = fold == number
         if test.any() and not test.all():
-            heads: Heads = fit_heads(windows.where(~test), plan, n_prosody)
+            heads: Heads = fit_heads(windows.where(~test), plan, n_prosody, with_emotions=False)
             per_window[test] = heads.logits(windows.raw[test])
     present, means = embedded.mean_by_recording(per_window)
     logits = np.full((len(recordings), len(TASKS)), np.nan)
@@ -187,6 +187,10 @@ def with_heads(encoder: AffectiveEncoder, heads: Heads, affect: Any) -> Affectiv
             model.emotion_head.weight.copy_(torch.from_numpy(heads.emotion_weights))
             model.emotion_head.bias.copy_(torch.from_numpy(heads.emotion_bias))
     return model.eval().requires_grad_(False)
+
+
+def _encoder_training(encoder: AffectiveEncoder) -> dict[str, Any]:
+    return {name: value for name, value in encoder.affect.training.items() if name == "encoder"}
 
 
 def describe(recordings: Sequence[Recording], plan: TrainPlan) -> dict[str, Any]:
