@@ -89,26 +89,32 @@ AS $$
     SELECT coalesce((SELECT p.clinics FROM affect.people AS p WHERE p.login = affect.current_login()), '{}')
 $$;
 
--- A set and not a test per row: policies look patients up in it, so that it is worked out once a statement.
-CREATE OR REPLACE FUNCTION affect.visible_patients()
+-- Clinics all of whose patients the person sees.
+CREATE OR REPLACE FUNCTION affect.visible_clinics()
+RETURNS text[]
+LANGUAGE sql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(
+        (
+            SELECT p.clinics FROM affect.people AS p
+            WHERE p.login = affect.current_login() AND p.sees = 'clinic'
+        ), '{}'
+    )
+$$;
+
+-- Patients assigned to the person, whatever their clinic.
+CREATE OR REPLACE FUNCTION affect.assigned_patients()
 RETURNS SETOF text
 LANGUAGE sql
 STABLE
 SECURITY DEFINER
-ROWS 1000
+ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH me AS (
-        SELECT p.login, p.clinics, p.sees FROM affect.people AS p WHERE p.login = affect.current_login()
-    )
-
-    SELECT a.patient_key
-    FROM affect.care_assignments AS a
-    INNER JOIN me ON a.login = me.login
-    UNION
-    SELECT p.patient_key
-    FROM affect.patients AS p
-    INNER JOIN me ON me.sees = 'clinic' AND p.clinic = any(me.clinics)
+    SELECT a.patient_key FROM affect.care_assignments AS a WHERE a.login = affect.current_login()
 $$;
 
 REVOKE ALL ON FUNCTION affect_private.sign(text) FROM public;
@@ -116,4 +122,5 @@ REVOKE ALL ON FUNCTION affect_private.open_session(text, integer) FROM public;
 REVOKE ALL ON FUNCTION affect_private.reset_web_passwords() FROM public;
 REVOKE ALL ON FUNCTION affect.current_login() FROM public;
 REVOKE ALL ON FUNCTION affect.current_clinics() FROM public;
-REVOKE ALL ON FUNCTION affect.visible_patients() FROM public;
+REVOKE ALL ON FUNCTION affect.visible_clinics() FROM public;
+REVOKE ALL ON FUNCTION affect.assigned_patients() FROM public;

@@ -11,9 +11,13 @@ SELECT
     t.mean_7_days,
     t.signal,
     t.n_journals
-FROM affect.patient_trends AS t
+FROM affect.patients AS p
+CROSS JOIN
+    LATERAL (
+        SELECT * FROM affect.patient_trends AS x
+        WHERE x.patient_key = p.patient_key AND x.channel = coalesce(cast(:channel AS text), 'depression') -- noqa: RF03
+    ) AS t
 WHERE
-    t.patient_key LIKE coalesce(cast(:patient_key AS text), '') || '%'
-    AND t.channel = coalesce(cast(:channel AS text), 'depression')
+    p.patient_key LIKE coalesce(cast(:patient_key AS text), '') || '%'
     AND t.local_day >= coalesce(cast(:since AS date), date '-infinity')
 ORDER BY t.patient_key, t.channel, t.local_day;

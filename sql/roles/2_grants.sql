@@ -9,7 +9,8 @@ FROM public, affect_pipeline, affect_analyst, affect_counselor, affect_admin;
 
 GRANT USAGE ON SCHEMA affect TO affect_pipeline, affect_analyst, affect_counselor, affect_admin;
 GRANT USAGE ON SCHEMA affect_private TO affect_pipeline;
-GRANT EXECUTE ON FUNCTION affect.current_login(), affect.current_clinics(), affect.visible_patients()
+GRANT EXECUTE ON FUNCTION
+affect.current_login(), affect.current_clinics(), affect.visible_clinics(), affect.assigned_patients()
 TO affect_pipeline, affect_analyst, affect_counselor, affect_admin;
 GRANT EXECUTE ON FUNCTION affect.content_hash() TO affect_pipeline;
 GRANT EXECUTE ON FUNCTION affect.ensure_month_partitions(name, date[]) TO affect_pipeline;

@@ -24,13 +24,14 @@ BEGIN
         );
     END LOOP;
 
+    -- The other tables lean on the policy of patients: looked up row by row for a page about one patient, or hashed once
+    -- for a scan, as the planner sees fit.
     FOREACH secured IN ARRAY ARRAY[
-        'patients', 'journals', 'biomarkers', 'scores', 'day_values', 'baselines', 'chart_days', 'drift_alerts',
-        'care_assignments'
+        'journals', 'biomarkers', 'scores', 'day_values', 'baselines', 'chart_days', 'drift_alerts', 'care_assignments'
     ] LOOP
         EXECUTE format(
-            'CREATE POLICY own_patients ON affect.%I FOR SELECT TO affect_counselor '
-            'USING (patient_key IN (SELECT affect.visible_patients()))', secured
+            'CREATE POLICY own_patients ON affect.%1$I FOR SELECT TO affect_counselor '
+            'USING (EXISTS (SELECT FROM affect.patients AS p WHERE p.patient_key = %1$I.patient_key))', secured
         );
     END LOOP;
 
@@ -49,6 +50,13 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- In brackets, the function is asked once a statement and not once a row.
+CREATE POLICY own_patients ON affect.patients FOR SELECT TO affect_counselor
+USING (
+    clinic = any((SELECT affect.visible_clinics())::text[])
+    OR patient_key IN (SELECT affect.assigned_patients())
+);
 
 CREATE POLICY own_name ON affect.alert_actions FOR INSERT TO affect_counselor, affect_admin
 WITH CHECK (
