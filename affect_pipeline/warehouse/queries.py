@@ -6,6 +6,7 @@ no SQL text and values always travel as bound parameters.
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
@@ -32,11 +33,10 @@ def sql_dir() -> Path:
 @lru_cache(maxsize=1)
 def _by_name() -> dict[str, Path]:
     root = sql_dir()
-    found: dict[str, Path] = {}
-    for path in sorted(root.rglob("*.sql")):
-        found[path.relative_to(root).with_suffix("").as_posix()] = path
-        found.setdefault(path.stem, path)
-    return found
+    paths = sorted(root.rglob("*.sql"))
+    stems = Counter(path.stem for path in paths)
+    found = {path.stem: path for path in paths if stems[path.stem] == 1}
+    return found | {path.relative_to(root).with_suffix("").as_posix(): path for path in paths}
 
 
 @lru_cache
@@ -52,7 +52,7 @@ def sql(name: str) -> str:
     Raises
     ------
     KeyError
-        If there is no such file; the message lists names that are close.
+        If there is no such file, or several and no folder is named; the message lists names that are close.
     """
     path = _by_name().get(name)
     if path is None:
