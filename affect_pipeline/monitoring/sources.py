@@ -49,8 +49,9 @@ class MemorySource:
         due = np.maximum(self.journals.night, self.journals.day)
         by_due = np.argsort(due, kind="stable")
         nights, starts = np.unique(due[by_due], return_index=True)
-        for night, rows in zip(nights, np.split(by_due, starts[1:]), strict=True):
-            self._by_night[int(night)] = np.sort(rows)
+        ends = np.append(starts[1:], len(by_due))
+        for night, start, end in zip(nights, starts, ends, strict=False):
+            self._by_night[int(night)] = np.sort(by_due[start:end])
 
     def due(self, night: int) -> Journals:
         """Return what is new on a night."""

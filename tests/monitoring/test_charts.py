@@ -6,8 +6,18 @@ import numpy as np
 import pytest
 
 from affect_pipeline.monitoring.charts import (
-    Chart, Cusum, Ewma, LikelihoodRatio, Multivariate, Shewhart, Spread, pack, state_size, unpack,
+    Chart,
+    Cusum,
+    Ewma,
+    LikelihoodRatio,
+    Multivariate,
+    Shewhart,
+    Spread,
+    pack,
+    state_size,
+    unpack,
 )  # fmt: skip
+from affect_pipeline.monitoring.charts.likelihood_ratio import DAY_CAP_SD
 from affect_pipeline.monitoring.profile import default_profile
 
 N, BASE, DAYS, CHANNELS = 40, 28, 40, 3
@@ -109,11 +119,12 @@ def test_an_ewma_refuses_a_weight_that_is_none(weight: float) -> None:
 def likelihood_ratio_by_hand(window: np.ndarray, days: np.ndarray, rho: float, shift: float) -> float:
     """Return the log of the summed likelihood ratio by dense linear algebra, all onset days kept."""
     y = np.concatenate([window, days])
+    assert np.nanmax(np.abs(y)) <= DAY_CAP_SD
     seen = np.flatnonzero(np.isfinite(y))
     y = y[seen]
     covariance = rho ** np.abs(seen[:, None] - seen[None, :])
     root = np.linalg.inv(np.linalg.cholesky(covariance))
-    total = 0.0
+    total, before = 0.0, None
     ones, e = root @ np.ones(len(y)), root @ y
     information, score, squares = 1.0 + ones @ ones, ones @ e, 8.0 + e @ e
     df = 8.0 + len(y)
@@ -124,7 +135,9 @@ def likelihood_ratio_by_hand(window: np.ndarray, days: np.ndarray, rho: float, s
         gain = jump @ e - cross * score / information
         residual = squares - score**2 / information - gain**2 / info
         standard = gain / np.sqrt(residual / df)
-        total += np.exp(shift * standard - shift**2 / 2 * info)
+        # an onset day stands for the days without a journal before it, too
+        total += (1 if before is None else onset - before) * np.exp(shift * standard - shift**2 / 2 * info)
+        before = onset
     return float(np.log(total))
 
 
@@ -132,18 +145,14 @@ def test_the_likelihood_ratio_is_that_of_the_full_gaussian_model_with_gaps() -> 
     chart = LikelihoodRatio(default_profile(1))
     window, days = made(seed=5)
     window, days = window[:, :, :1], days[:, :6, :1]
-    last = np.isfinite(days[:, -1, 0])
 
     statistic, _ = run(chart, window, days)
 
-    patients = np.flatnonzero(last)[:10]
-    assert len(patients) == 10
+    patients = np.flatnonzero(np.isfinite(days[:, -1, 0]))
+    assert len(patients) > 20
     for i in patients:
-        # every onset day is still kept after six days, and each stands for the days since the one before
-        unit = np.diff(np.flatnonzero(np.isfinite(days[i, :, 0]))) if np.isfinite(days[i, :, 0]).sum() > 1 else []
-        if len(unit) and np.all(unit == 1):
-            by_hand = likelihood_ratio_by_hand(window[i, :, 0], days[i, :, 0], 0.3, chart.shift_sd)
-            assert statistic[i, -1] == pytest.approx(by_hand, rel=1e-4, abs=1e-4)
+        by_hand = likelihood_ratio_by_hand(window[i, :, 0], days[i, :, 0], 0.3, chart.shift_sd)
+        assert statistic[i, -1] == pytest.approx(by_hand, rel=1e-4, abs=1e-4)
 
 
 def test_the_onset_and_the_size_of_a_change_are_found() -> None:
@@ -158,7 +167,7 @@ def test_the_onset_and_the_size_of_a_change_are_found() -> None:
     true_onset = BASE + 15
     assert np.mean(np.abs(change.onset - true_onset) <= 3) > 0.8
     assert np.mean((change.onset_low <= true_onset) & (true_onset <= change.onset_high)) > 0.6
-    assert np.nanmedian(change.effect) == pytest.approx(2.0, abs=0.3)
+    assert np.nanmedian(change.effect) == pytest.approx(2.0, abs=0.25)
 
 
 def test_a_frozen_baseline_does_not_learn_the_change_and_a_thawed_one_goes_on_from_before() -> None:
@@ -178,15 +187,3 @@ def test_a_frozen_baseline_does_not_learn_the_change_and_a_thawed_one_goes_on_fr
 
     assert abs(float(np.mean(mean))) < 0.35
     assert float(np.mean(sd)) == pytest.approx(1.0, abs=0.2)
-
-
-def test_one_extreme_outlier_raises_no_alarm_when_winsorised() -> None:
-    chart = LikelihoodRatio(default_profile(CHANNELS))
-    window, days = made(seed=8)
-    days = days[:, :15].copy()
-    days[:, 14] = 3.0  # a day of 300 SDs arrives here as 3, see `standardise`
-
-    statistic, _ = run(chart, window, days)
-
-    assert np.isfinite(statistic[:, 14]).all()
-    assert np.median(statistic[:, 14]) < 12

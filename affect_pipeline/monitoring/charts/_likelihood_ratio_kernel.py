@@ -133,7 +133,7 @@ def _slot_weight(k, slot_day, today):
 @njit(cache=True, parallel=True)
 def step(
     information, score, squares, df, last, last_day, frozen, n_slots, slot_day, slot_gap, slot_information,
-    slot_score, day, values, judge, rho, inverse, directions, weights, shift, worse, better,
+    slot_score, day, values, day_weight, judge, rho, inverse, directions, weights, shift, worse, better,
 ):  # fmt: skip
     """Take one day of every patient in; see `LikelihoodRatio`."""
     n, n_channels = values.shape
@@ -170,6 +170,12 @@ def step(
                 jump = 1.0 / math.sqrt(1.0 - r * r)
                 a = (1.0 - r) * jump
                 e = (y - r * last[i, c]) * jump
+            w = day_weight[i]
+            a *= w
+            e *= w
+            jump *= w
+            if w < 1.0:
+                jump, gap = a, 0  # what the jump's first day adds is not worth another number in the state
             for k in range(np.int64(n_slots[i])):
                 if k == k_new:
                     slot_gap[i, k, c] = gap
@@ -181,7 +187,7 @@ def step(
             information[i, c] += a * a
             score[i, c] += a * e
             squares[i, c] += e * e
-            df[i, c] += 1.0
+            df[i, c] += w * w
             if df[i, c] > MAX_LEARNED_DAYS and frozen[i] == 0:
                 fade = MAX_LEARNED_DAYS / df[i, c]
                 information[i, c] *= fade

@@ -27,6 +27,9 @@ from affect_pipeline.monitoring.profile import Profile
 SHIFT_SD = 1.15
 """Change, in SDs of the patient, that the chart is tuned to find; nearby ones cost little."""
 
+DAY_CAP_SD = 3.0
+"""Days further out than this, in all channels together, count for less: one wild recording is not a lasting change."""
+
 N_SLOTS = 18
 """Candidate onset days kept: each of the last six days, then every second to third, back to eight weeks."""
 
@@ -91,6 +94,8 @@ class LikelihoodRatio:
         self.inverse = np.linalg.inv(np.array(profile.correlation))
         self.shift_sd = shift_sd
         self.directions, self.weights = _directions(n_channels, groups)
+        joint = self.inverse.sum(axis=1)
+        self.joint = joint / np.sqrt(max(float(joint.sum()), 1e-9))
 
     def fields(self) -> tuple[Field, ...]:
         """Return the arrays of the state."""
@@ -155,10 +160,21 @@ class LikelihoodRatio:
             state["lr_information"], state["lr_score"], state["lr_squares"], state["lr_df"], state["lr_last"],
             state["lr_last_day"], state["lr_frozen"], state["lr_n_slots"], state["lr_slot_day"],
             state["lr_slot_gap"], state["lr_slot_information"], state["lr_slot_score"],
-            np.ascontiguousarray(day, dtype=np.int32), np.ascontiguousarray(values, dtype=np.float64), judge,
+            np.ascontiguousarray(day, dtype=np.int32), np.ascontiguousarray(values, dtype=np.float64),
+            self._weight(values), judge,
             self.rho, self.inverse, self.directions, self.weights, self.shift_sd, worse, better,
         )  # fmt: skip
         return Judgement(worse, better)
+
+    def _weight(self, values: Floats) -> Floats:
+        """Return the weight of a day, shape (n_patients,): below one beyond `DAY_CAP_SD` in all channels together.
+
+        Weights shrink what a day says without bending it, so sizes of changes stay unbiased.
+        """
+        together = np.zeros(len(values))
+        for c, share in enumerate(self.joint):  # a sum in fixed order: the same for one patient or many
+            together += share * np.nan_to_num(values[:, c])
+        return np.asarray(np.minimum(1.0, DAY_CAP_SD / np.maximum(np.abs(together), 1e-9)))
 
     def describe(self, state: Arrays, worsening: bool = True) -> Change:
         """Say since when, and in which channels, patients seem to have changed."""
