@@ -18,6 +18,7 @@ GROUPS: dict[str, str | tuple[str, ...]] = {
     "warehouse": "affect_pipeline.cli.warehouse",
     "people": "affect_pipeline.cli.people",
     "bench": "affect_pipeline.cli.bench",
+    "alerts": "affect_pipeline.cli.alerts",
     "quarantine": "affect_pipeline.cli.quarantine",
     "model": ("affect_pipeline.cli.model", "affect_pipeline.cli.model_lifecycle"),
 }

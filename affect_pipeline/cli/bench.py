@@ -60,3 +60,36 @@ def serve_command(
     note = "a target of a ratio to the batch or a memory is a bound below or above it, times are bounds above"
     tables.show(f"Web service, {load.n_patients:,} patients x {load.n_days:,} days", figures, note)
     tables.write(json, {"load": load.__dict__, "figures": figures})
+
+
+@app.command("cohort")
+def cohort_command(
+    corpus: Annotated[
+        Path | None, typer.Option(help="Folder of real recordings with a manifest.csv; default: the packaged voices.")
+    ] = None,
+    patients: Annotated[int, typer.Option(min=2, help="Patients.")] = 24,
+    days: Annotated[int, typer.Option(min=40, help="Days of the study.")] = 84,
+    seed: Seed = 1,
+    json: Json = None,
+    quick: Quick = False,
+) -> None:
+    """Onsets found and false alarms on recorded voices, through the whole pipeline."""
+    import tempfile
+
+    from rich.progress import Progress
+
+    from affect_pipeline.bench import cohort, tables
+
+    if quick:
+        patients, days = 6, 50
+    with tempfile.TemporaryDirectory(prefix="affect-bench-") as home, Progress(transient=True) as bar:
+        tasks = {stage: bar.add_task(stage, total=None) for stage in ("simulate", "measure", "score", "monitor")}
+
+        def progress(stage: str, done: int, of: int) -> None:
+            if stage in tasks:
+                bar.update(tasks[stage], completed=done, total=of)
+
+        found = cohort.run(Path(home), corpus, patients, days, seed, progress)
+    row = {"voices": found.truth.source, "days": days} | cohort.score(found).as_dict()
+    tables.show(f"{patients} patients over {days} days, each a speaker of the corpus", [row])
+    tables.write(json, {"seed": seed, "patients": patients} | row)
