@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 
 import pytest
+import sqlalchemy as sa
 
 from affect_pipeline.nights import Nights
 from affect_pipeline.settings import Settings
 from affect_pipeline.stages.in_process import run_nights
+from affect_pipeline.warehouse.engine import connect
 from tests.e2e.conftest import Installation, SmallCohort, content
 
 pytestmark = pytest.mark.slow
@@ -31,10 +33,18 @@ def run_all(settings: Settings, cohort: SmallCohort, nights: list[Nights]) -> Se
 def test_the_cohort_leaves_rows_in_every_derived_table(one_backfill: Settings) -> None:
     tables = content(one_backfill)
 
-    for table in ("patients", "journals", "deliveries", "audio_quality", "quality_checks", "biomarkers", "scores"):
+    for table in (
+        "patients", "journals", "deliveries", "audio_quality", "quality_checks", "biomarkers", "scores", "nights",
+        "day_values", "baselines", "chart_days", "chart_state", "drift_alerts", "alert_events",
+    ):  # fmt: skip
         assert tables[table][0] > 0, table
-    for table in ("day_values", "baselines", "chart_days", "chart_state", "nights"):
-        assert tables[table][0] > 0, table
+
+
+def test_alerts_are_raised_in_the_nights_whose_order_is_changed(one_backfill: Settings, cohort: SmallCohort) -> None:
+    with connect(one_backfill).connect() as connection:
+        raised = set(connection.scalars(sa.text("SELECT opened_night FROM affect.drift_alerts")))
+
+    assert raised & {night for nights in cohort.last_nights for night in nights}
 
 
 def test_nights_one_by_one_leave_the_rows_of_one_backfill(
