@@ -81,16 +81,22 @@ def train(
     unlabelled: UnlabelledOption = None,
     work: WorkOption = Path(".affect/train"),
     seed: Annotated[int, typer.Option(help="Seed of folds and augmentation.")] = 7,
+    calm: Annotated[
+        bool, typer.Option(help="Teach the depression head sadness against calm too, not only neutral.")
+    ] = True,
+    nuisance: Annotated[float, typer.Option(help="Strength of shrinking what should not matter; 0 for none.")] = 3.0,
     log: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Log the training to MLflow.")] = True,
 ) -> None:
     """Fit the heads for depression, valence, arousal and emotions, with speaker-independent folds."""
     from affect_pipeline.model.encoder import AffectiveEncoder
     from affect_pipeline.model.evaluate import figures
+    from affect_pipeline.model.heads import HeadPlan
     from affect_pipeline.model.train import TrainPlan, drop_labels
     from affect_pipeline.model.train import train as run
 
     corpora = [*_corpora(corpus), *(drop_labels(r) for r in _corpora(unlabelled, needed=False))]
-    plan = TrainPlan(seed=seed)
+    against = ("neutral", "calm") if calm else ("neutral",)
+    plan = TrainPlan(heads=HeadPlan(nuisance_strength=nuisance, sad_against=against, seed=seed), seed=seed)
     with _progress() as bar:
         trained = run(AffectiveEncoder.load(encoder), corpora, plan, work, _task(bar, "embedding", None))
     trained.encoder.save(out)

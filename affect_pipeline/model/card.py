@@ -67,6 +67,8 @@ FAILURES = """## Known failure modes
 - Voices unlike the actors': children, the elderly, dysphonic speech, singing and whispering were not tried.
 - Languages: the heads were taught by one language; figures on others are above, where they were measured.
 - Crying and shouting sadness differs from quiet sadness; acted corpora hold more of the first.
+- Quiet sadness: acted calm is slow, low and soft, as quiet sadness is. Heads that learned sad against calm hear tearful
+  sadness, and may rank quiet sadness below a neutral voice; see the figures on corpora never trained on.
 - Level is removed on purpose, so that loudness says nothing about arousal; distance to the microphone would."""
 
 

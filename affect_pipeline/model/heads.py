@@ -39,13 +39,18 @@ TASKS = (
 
 @dataclass(frozen=True)
 class HeadPlan:
-    """How heads are fitted."""
+    """How heads are fitted.
+
+    `sad_against` are the moods that the depression head learns to tell sadness from. Acted calm is slow, low and soft,
+    as quiet sadness is: with it among them, the head learns tearful sadness.
+    """
 
     inverse_penalty: float = 0.01
     nuisance_strength: float = 3.0
     prosody_share: float = 0.3
     folds: int = 6
     seed: int = 7
+    sad_against: tuple[str, ...] = ("neutral", "calm")
 
 
 @dataclass(frozen=True)
