@@ -52,6 +52,7 @@ SERVER_SETTINGS = {
     "max_wal_size": "'2GB'",
     "wal_compression": "on",
     "jit": "off",
+    "client_connection_check_interval": "'10s'",  # a query does not outlive the process that asked
     "timezone": "'UTC'",
     "log_timezone": "'UTC'",
     "log_statement": "none",

@@ -1,2 +1,4 @@
--- Names the person of this transaction.
-SELECT set_config('affect.session', :token, true) IS NOT NULL AS is_set;
+-- Names the person of this transaction, and keeps a statement of theirs from running for ever.
+SELECT
+    set_config('affect.session', :token, true) IS NOT NULL AS is_set,
+    set_config('statement_timeout', '60s', true) AS longest_statement;

@@ -14,8 +14,11 @@ SELECT
 FROM affect.patients AS p
 CROSS JOIN
     LATERAL (
+        -- OFFSET 0 keeps the planner from pulling this out, after which it would read everybody's days.
         SELECT * FROM affect.patient_trends AS x
         WHERE x.patient_key = p.patient_key AND x.channel = coalesce(cast(:channel AS text), 'depression') -- noqa: RF03
+        ORDER BY x.local_day
+        OFFSET 0
     ) AS t
 WHERE
     p.patient_key LIKE coalesce(cast(:patient_key AS text), '') || '%'
