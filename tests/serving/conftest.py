@@ -61,7 +61,9 @@ def tiny_scorer(tiny_model: Path) -> Scorer:
 
 
 def make_world(settings: Settings, scorer: Scorer, made_up: MadeUp) -> World:
-    """Fill a warehouse and put the application on top."""
+    """Fill a warehouse and put the application on top; the registry is one without models."""
+    settings = settings.model_copy(update={"mlflow_uri": f"sqlite:///{settings.home}/mlflow.db"})
+    settings.home.mkdir(parents=True, exist_ok=True)
     fill(connect(settings), made_up)
     database = Database(settings)
     for person in PEOPLE:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from affect_pipeline.errors import AffectError
+from affect_pipeline.model.lookup import find_alias
 from affect_pipeline.serving.access import Reader, database_of
 from affect_pipeline.serving.inference import InferenceQueue
 from affect_pipeline.serving.pages.render import page
+from affect_pipeline.settings import Settings
 
 router = APIRouter()
 MODELS = 20
+log = logging.getLogger(__name__)
 
 
 @router.get("/dashboard/model", name="model_page")
@@ -20,16 +25,40 @@ def model_page(request: Request, person: Reader) -> Response:
     """Show the models that scored anything, and the one that live analysis uses."""
     with database_of(request).as_person(person.login) as queries:
         models = queries.rows("list_models", page_size=MODELS)
+    roles = roles_of_models(request.app.state.settings)
     inference: InferenceQueue = request.app.state.inference
     scorer: Any = inference.scorer
     return page(
         request,
         "model.html",
         title="Model",
-        models=[{**model, "figures": figures(model["metrics"])} for model in models],
+        models=[
+            {**model, "figures": figures(model["metrics"]), "role": roles.get(model["model_digest"], "")}
+            for model in models
+        ],
         live=_live(scorer),
         loading=scorer is None and inference.failure is None,
     )
+
+
+def roles_of_models(settings: Settings) -> dict[str, str]:
+    """Return the role of each model that has one in the registry, by digest.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where the registry is. Where it cannot be reached, no roles are shown: the page is about what scored.
+    """
+    roles: dict[str, str] = {}
+    for alias in ("challenger", "champion"):
+        try:
+            version = find_alias(settings, alias)
+        except AffectError as error:
+            log.warning("the registry was not asked for the %s: %s", alias, error)
+            continue
+        if version is not None:
+            roles[version.digest] = alias
+    return roles
 
 
 def figures(metrics: Any) -> list[tuple[str, str]]:
