@@ -79,7 +79,12 @@ def _data(affect: dict[str, Any]) -> str:
         for name, entry in sorted(training.get("corpora", {}).items())
     ]
     header = ("corpus", "what, licence", "language", "recordings", "labels used", "speakers")
-    return "## Training data of the heads\n\n" + _table(header, rows) + _encoder(training.get("encoder"))
+    return (
+        "## Training data of the heads\n\n"
+        + _table(header, rows)
+        + _encoder(training.get("encoder"))
+        + _notes(training)
+    )
 
 
 def _encoder(about: dict[str, Any] | None) -> str:
@@ -95,6 +100,10 @@ def _encoder(about: dict[str, Any] | None) -> str:
     )
 
 
+def _notes(training: dict[str, Any]) -> str:
+    return f"\n\n## Note on the choice of this model\n\n{training['notes']}" if training.get("notes") else ""
+
+
 def _figures(metrics: dict[str, Any]) -> str:
     if not metrics:
         return "## Figures\n\nNothing was measured about this model."
@@ -107,7 +116,7 @@ def _figures(metrics: dict[str, Any]) -> str:
     questions = "\n".join(f"- {name}: {words}" for name, words in WORDS.items())
     parts = [
         "## Figures\n\nArea under the ROC curve. *Speakers held out*: heads fitted without the speaker, six folds. "
-        "*Never trained on*: the model as shipped, a corpus that nothing was chosen on. *Within speaker*: mean over "
+        "*Never trained on*: the model as shipped, on a corpus that neither encoder nor heads learned from. *Within speaker*: mean over "
         "speakers. *Personal baseline*: all recordings, after each speaker's mean over half of their neutral "
         f"recordings was subtracted.\n\n{questions}\n\n" + _table(header, rows)
     ]
