@@ -116,7 +116,8 @@ def _figures(metrics: dict[str, Any]) -> str:
     questions = "\n".join(f"- {name}: {words}" for name, words in WORDS.items())
     parts = [
         "## Figures\n\nArea under the ROC curve. *Speakers held out*: heads fitted without the speaker, six folds. "
-        "*Never trained on*: the model as shipped, on a corpus that neither encoder nor heads learned from. *Within speaker*: mean over "
+        "*Never trained on*: the model as shipped, on a corpus that neither encoder nor heads learned from. "
+        "*Within speaker*: mean over "
         "speakers. *Personal baseline*: all recordings, after each speaker's mean over half of their neutral "
         f"recordings was subtracted.\n\n{questions}\n\n" + _table(header, rows)
     ]
