@@ -29,13 +29,13 @@ EXPONENT_CAP = 60.0
 @njit(cache=True, inline="always")
 def _spacing(age):
     """Return how many days the neighbours of a candidate of this age may be apart for it to be dropped."""
-    if age <= 6:
+    if age <= 4:
         return 0
-    if age <= 16:
+    if age <= 14:
         return 3
     if age <= 28:
-        return 5
-    return 16
+        return 6
+    return 20
 
 
 @njit(cache=True)

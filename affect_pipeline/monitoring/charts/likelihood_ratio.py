@@ -30,8 +30,8 @@ SHIFT_SD = 1.15
 DAY_CAP_SD = 3.0
 """Days further out than this, in all channels together, count for less: one wild recording is not a lasting change."""
 
-N_SLOTS = 18
-"""Candidate onset days kept: each of the last six days, then every second to third, back to eight weeks."""
+N_SLOTS = 15
+"""Candidate onset days kept: each of the last days, then every second to third and fifth, back to eight weeks."""
 
 JOINT_PRIOR = 0.5
 """Weight of changes that move all channels, or a group of them, together; the rest goes to single channels."""
@@ -101,9 +101,9 @@ class LikelihoodRatio:
         """Return the arrays of the state."""
         c, k = len(self.rho), N_SLOTS
         return (
-            Field("lr_information", "f8", (c,)),
-            Field("lr_score", "f8", (c,)),
-            Field("lr_squares", "f8", (c,)),
+            Field("lr_information", "f4", (c,)),
+            Field("lr_score", "f4", (c,)),
+            Field("lr_squares", "f4", (c,)),
             Field("lr_df", "f4", (c,)),
             Field("lr_last", "f4", (c,)),
             Field("lr_last_day", "i4", (c,)),
