@@ -18,7 +18,9 @@ SELECT
     cast(:last_day AS date) - 12,
     cast(:last_day AS date) + 1,
     3 * moved.sds,
-    jsonb_build_object('depression', round(cast(moved.sds AS numeric), 2), 'valence', -round(cast(moved.sds AS numeric), 2)),
+    jsonb_build_object(
+        'depression', round(cast(moved.sds AS numeric), 2), 'valence', -round(cast(moved.sds AS numeric), 2)
+    ),
     format(
         'The low-mood signal lies %s of the patient''s own SDs above the baseline of %s days.',
         round(cast(moved.sds AS numeric), 1), moved.n_days

@@ -19,22 +19,22 @@ SELECT
     320044,
     'wav',
     CASE WHEN days.draw > 0.97 THEN 'quarantined' WHEN days.draw > 0.9 THEN 'warned' ELSE 'accepted' END,
-    cast(CASE WHEN days.draw > 0.97 THEN ARRAY['snr_at_least_12_db'] ELSE '{}' END AS text []),
-    cast(CASE WHEN days.draw > 0.9 AND days.draw <= 0.97 THEN ARRAY['snr_at_least_18_db'] ELSE '{}' END AS text [])
+    cast(CASE WHEN days.draw > 0.97 THEN ARRAY['snr_at_least_12_db'] ELSE '{}' END AS text[]),
+    cast(CASE WHEN days.draw > 0.9 AND days.draw <= 0.97 THEN ARRAY['snr_at_least_18_db'] ELSE '{}' END AS text[])
 FROM (
     SELECT
-        n,
-        d,
+        numbers.n,
+        offsets.d,
         patients.patient_key,
         patients.time_zone,
         patients.language,
         patients.clinic,
-        cast(:last_day AS date) - d AS local_day,
-        (hashtextextended(n || ' ' || d, cast(:seed AS bigint)) & 1048575) / 1048575.0 AS draw
-    FROM generate_series(1, cast(:n_patients AS integer)) AS n
-    CROSS JOIN generate_series(0, cast(:n_days AS integer) - 1) AS d
+        cast(:last_day AS date) - offsets.d AS local_day,
+        (hashtextextended(numbers.n || ' ' || offsets.d, cast(:seed AS bigint)) & 1048575) / 1048575.0 AS draw
+    FROM generate_series(1, cast(:n_patients AS integer)) AS numbers (n)
+    CROSS JOIN generate_series(0, cast(:n_days AS integer) - 1) AS offsets (d)
     INNER JOIN affect.patients
-        ON patients.patient_key = left(encode(sha256(convert_to('patient ' || n, 'UTF8')), 'hex'), 32)
-    WHERE n % 6 <> 5 OR d < 8
+        ON patients.patient_key = left(encode(sha256(convert_to('patient ' || numbers.n, 'UTF8')), 'hex'), 32)
+    WHERE numbers.n % 6 <> 5 OR offsets.d < 8
 ) AS days
 WHERE days.draw > 0.3;

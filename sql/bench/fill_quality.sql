@@ -6,7 +6,10 @@ SELECT
     20 + draws.draw * 15,
     0.7,
     0.3,
-    CASE WHEN journals.status = 'quarantined' THEN 8 WHEN journals.status = 'warned' THEN 15 ELSE 20 + draws.draw * 20 END,
+    CASE
+        WHEN journals.status = 'quarantined' THEN 8 WHEN journals.status = 'warned' THEN 15
+        ELSE 20 + draws.draw * 20
+    END,
     0.001
 FROM affect.journals
 CROSS JOIN LATERAL (

@@ -28,12 +28,14 @@ FROM (
             ELSE 0
         END AS logit
     FROM affect.journals
-    CROSS JOIN LATERAL (
-        SELECT
-            (hashtextextended(journals.journal_id, cast(:seed AS bigint) + 1) & 1048575) / 1048575.0 AS a,
-            (hashtextextended(journals.journal_id, cast(:seed AS bigint) + 2) & 1048575) / 1048575.0 AS b,
-            (hashtextextended(journals.journal_id, cast(:seed AS bigint) + 3) & 1048575) / 1048575.0 AS c,
-            0.6 * ((hashtextextended(journals.patient_key, cast(:seed AS bigint)) & 1048575) / 1048575.0 - 0.5) AS own
-    ) AS draws
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                (hashtextextended(journals.journal_id, cast(:seed AS bigint) + 1) & 1048575) / 1048575.0 AS a,
+                (hashtextextended(journals.journal_id, cast(:seed AS bigint) + 2) & 1048575) / 1048575.0 AS b,
+                (hashtextextended(journals.journal_id, cast(:seed AS bigint) + 3) & 1048575) / 1048575.0 AS c,
+                0.6
+                * ((hashtextextended(journals.patient_key, cast(:seed AS bigint)) & 1048575) / 1048575.0 - 0.5) AS own
+        ) AS draws
     WHERE journals.status <> 'quarantined'
 ) AS made;

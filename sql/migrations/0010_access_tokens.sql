@@ -15,7 +15,8 @@ CREATE TABLE affect.access_tokens (
 CREATE INDEX access_tokens_login ON affect.access_tokens (login);
 
 COMMENT ON TABLE affect.access_tokens IS '[clock] Access tokens of people and programs, as digests.';
-COMMENT ON COLUMN affect.access_tokens.token_digest IS 'SHA-256 of the token, 64 hex characters. Tokens are 256 random bits.';
+COMMENT ON COLUMN affect.access_tokens.token_digest IS
+'SHA-256 of the token, 64 hex characters. Tokens are 256 random bits.';
 COMMENT ON COLUMN affect.access_tokens.login IS 'Person the token speaks for.';
 COMMENT ON COLUMN affect.access_tokens.scope IS
 'everything the person may do, or upload: live analysis and the delivery of journals only.';

@@ -1,2 +1,4 @@
 -- How many people have access.
-SELECT count(*) AS n_people FROM affect.people WHERE active;
+SELECT count(*) AS n_people
+FROM affect.people
+WHERE active;

@@ -1,2 +1,3 @@
 -- End all access of a person at once.
-UPDATE affect.people SET active = false WHERE people.login = :login AND people.active;
+UPDATE affect.people SET active = false
+WHERE people.login = :login AND people.active;

@@ -30,7 +30,7 @@ WITH alerts AS (
             ELSE 'new'
         END AS state,
         coalesce(
-            array_position(cast(ARRAY['low', 'moderate', 'high', 'urgent'] AS text []), drift_alerts.severity), 0
+            array_position(cast(ARRAY['low', 'moderate', 'high', 'urgent'] AS text[]), drift_alerts.severity), 0
         ) AS severity_rank
     FROM affect.drift_alerts
     INNER JOIN affect.patients ON drift_alerts.patient_key = patients.patient_key
@@ -64,7 +64,7 @@ LEFT JOIN LATERAL (
     WHERE care_assignments.patient_key = alerts.patient_key
 ) AS care ON true
 WHERE
-    (cast(:states AS text []) IS NULL OR alerts.state = any(cast(:states AS text [])))
+    (cast(:states AS text[]) IS NULL OR alerts.state = any(cast(:states AS text[])))
     AND (
         cast(:after_rank AS integer) IS NULL
         OR (alerts.severity_rank, alerts.score, alerts.alert_id)

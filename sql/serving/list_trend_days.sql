@@ -12,14 +12,14 @@ SELECT
     chart_days.limit_value,
     chart_days.signal
 FROM (
-    SELECT * FROM affect.day_values
+    SELECT day_values.* FROM affect.day_values
     WHERE
         day_values.patient_key = :patient_key
         AND day_values.model_digest = :model_digest
         AND day_values.local_day BETWEEN :first_day AND :last_day
 ) AS day_values
 FULL JOIN (
-    SELECT * FROM affect.chart_days
+    SELECT chart_days.* FROM affect.chart_days
     WHERE
         chart_days.patient_key = :patient_key
         AND chart_days.model_digest = :model_digest

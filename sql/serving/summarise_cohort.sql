@@ -3,11 +3,11 @@ WITH states AS (
     SELECT
         patients.clinic,
         patients.consent_withdrawn_night IS NOT NULL AS withdrawn,
-        EXISTS (
+        exists(
             SELECT 1 FROM affect.drift_alerts
             WHERE drift_alerts.patient_key = patients.patient_key AND drift_alerts.state = 'open'
         ) AS has_alert,
-        EXISTS (
+        exists(
             SELECT 1 FROM affect.baselines
             WHERE baselines.patient_key = patients.patient_key AND baselines.state = 'ready'
         ) AS has_baseline
