@@ -91,9 +91,8 @@ class DistillData:
         voice = (change_speed(voice, factor) if factor != 1.0 else voice)[:crop]
         other = _as_float(self._draw(rng)[0])
         dirty = augment(voice, rng, plan.augment, other) if step_is_augmented(plan) else voice
-        at: NDArray[np.float64] = (
-            start / SAMPLES_PER_FRAME + (np.arange(crop // SAMPLES_PER_FRAME) + TEACHER_SHIFT) * factor
-        )
+        steps = np.arange(crop // SAMPLES_PER_FRAME, dtype=np.float64)
+        at = start / SAMPLES_PER_FRAME + (steps + TEACHER_SHIFT) * factor
         return dirty, voice, _between(frames, at[at <= len(frames) - 1])
 
     def _draw(self, rng: np.random.Generator) -> Recorded:
