@@ -57,6 +57,7 @@ class CohortScore:
 def run(
     home: Path,
     corpus: Path | None,
+    *,
     n_patients: int,
     n_days: int,
     seed: int,

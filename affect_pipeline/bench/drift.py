@@ -156,13 +156,11 @@ class Row:
         return {"chart": self.chart, "false alarms": self.false_alarms} | named
 
 
-def judge(
-    name: str, paths: Paths, limit: Floats | float, scenario: Scenario, n_patients: int, seed: int, shifts: bool = True
-) -> Row:
+def judge(name: str, paths: Paths, limit: Floats | float, *, scenario: Scenario, n_patients: int, seed: int) -> Row:
     """Run a chart over cohorts with and without changes."""
     calm = first_alarm(paths(*simulate(scenario, n_patients, seed + 1)), limit)
     shares = {}
-    for onset in ONSETS if shifts else ():
+    for onset in ONSETS:
         for shift in (1, 2):
             cohort = simulate(scenario, n_patients, seed + 2, shift, onset)
             alarm = first_alarm(paths(*cohort), limit)
@@ -192,7 +190,12 @@ def ours(scenario: Scenario, n_patients: int, seed: int, both_sides: bool = Fals
         return np.fmax(*[statistics[side] - limits[side].values[:HORIZON_DAYS] for side in sides])
 
     limits = calibrate(
-        profile, charts.paths, {side: LEVEL / len(sides) for side in sides}, BASELINE_DAYS, n_patients, seed + 7
+        profile,
+        charts.paths,
+        {side: LEVEL / len(sides) for side in sides},
+        BASELINE_DAYS,
+        n_patients=n_patients,
+        seed=seed + 7,
     )
     return run, np.zeros(HORIZON_DAYS) if both_sides else limits["worsening"].values[:HORIZON_DAYS]
 
@@ -214,7 +217,7 @@ def compare(n_patients: int, seed: int, with_river: bool = True) -> list[Row]:
     for name, chart, scenario, known in charts:
         paths = textbook(chart, known)
         limit = limit_by_simulation(paths, scenario, n_patients, seed + 5)
-        rows.append(judge(name, paths, limit, scenario, n_patients, seed))
+        rows.append(judge(name, paths, limit, scenario=scenario, n_patients=n_patients, seed=seed))
     if with_river:
         from affect_pipeline.bench.river_detectors import judge_river
 
@@ -224,7 +227,7 @@ def compare(n_patients: int, seed: int, with_river: bool = True) -> list[Row]:
         ("ours, three channels", three, False),
     ):  # fmt: skip
         paths, curve = ours(scenario, n_patients, seed + 3, both)
-        rows.append(judge(name, paths, curve, scenario, n_patients, seed))
+        rows.append(judge(name, paths, curve, scenario=scenario, n_patients=n_patients, seed=seed))
     return rows
 
 
@@ -235,9 +238,12 @@ def sweep(n_patients: int, seed: int, scenarios: tuple[Scenario, ...] = SCENARIO
         for n_channels in (1, 3):
             kind = replace(scenario, n_channels=n_channels)
             paths, curve = ours(kind, n_patients, seed + 3)
-            row = judge(f"ours, {n_channels} ch.", paths, curve, kind, n_patients, seed)
+            row = judge(f"ours, {n_channels} ch.", paths, curve, scenario=kind, n_patients=n_patients, seed=seed)
             rows.append({"cohort": scenario.name} | row.as_dict())
         ewma = textbook(Ewma(0.1))
         limit = limit_by_simulation(ewma, scenario, n_patients, seed + 5)
-        rows.append({"cohort": scenario.name} | judge("EWMA 0.1", ewma, limit, scenario, n_patients, seed).as_dict())
+        rows.append(
+            {"cohort": scenario.name}
+            | judge("EWMA 0.1", ewma, limit, scenario=scenario, n_patients=n_patients, seed=seed).as_dict()
+        )
     return rows

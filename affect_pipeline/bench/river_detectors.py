@@ -29,7 +29,8 @@ def make(kind: str, log_parameter: float) -> Any:
 
     value = float(np.exp(log_parameter))
     if kind == "adwin":
-        return river.ADWIN(delta=min(value, 1.0), clock=1, grace_period=5, min_window_length=3)
+        adwin: Any = river.ADWIN
+        return adwin(delta=min(value, 1.0), clock=1, grace_period=5, min_window_length=3)
     if kind == "page_hinkley":
         return river.PageHinkley(min_instances=10, delta=0.25, threshold=value, alpha=0.9999, mode="up")
     return river.KSWIN(alpha=value, window_size=30, stat_size=10, seed=1)

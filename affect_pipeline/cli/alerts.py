@@ -31,8 +31,8 @@ def list_alerts(
     table = Table("alert", "patient", "clinic", "direction", "severity", "state", "raised", "since about", "rank")
     for row in rows:
         table.add_row(
-            row.alert_id[:12], row.patient_key[:8], row.clinic or "–", row.direction, row.severity, row.state,
-            str(row.opened_night), str(row.onset_day or "–"), f"{row.score:.1f}",
+            row.alert_id[:12], row.patient_key[:8], row.clinic or "-", row.direction, row.severity, row.state,
+            str(row.opened_night), str(row.onset_day or "-"), f"{row.score:.1f}",
         )  # fmt: skip
     Console(width=max(Console().width, 130)).print(table)
 

@@ -16,6 +16,7 @@ Quick = Annotated[bool, typer.Option("--quick", help="A small size that takes se
 
 @app.command("drift")
 def drift_command(
+    *,
     patients: Annotated[int, typer.Option(min=50, help="Simulated patients a row.")] = 10_000,
     seed: Seed = 1,
     json: Json = None,
@@ -64,6 +65,7 @@ def serve_command(
 
 @app.command("cohort")
 def cohort_command(
+    *,
     corpus: Annotated[
         Path | None, typer.Option(help="Folder of real recordings with a manifest.csv; default: the packaged voices.")
     ] = None,
@@ -89,7 +91,7 @@ def cohort_command(
             if stage in tasks:
                 bar.update(tasks[stage], completed=done, total=of)
 
-        found = cohort.run(Path(home), corpus, patients, days, seed, progress)
+        found = cohort.run(Path(home), corpus, n_patients=patients, n_days=days, seed=seed, progress=progress)
     row = {"voices": found.truth.source, "days": days} | cohort.score(found).as_dict()
     tables.show(f"{patients} patients over {days} days, each a speaker of the corpus", [row])
     tables.write(json, {"seed": seed, "patients": patients} | row)

@@ -55,14 +55,14 @@ class AlertBook:
         text = f"{patient.decode()}|{self.model_digest}|{to_date(opened_night).isoformat()}|{kind}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
-    def close_all(self, world: World, row: int, night: int, why: str, output: Output) -> None:
+    def close_all(self, world: World, row: int, why: str, output: Output) -> None:
         """Resolve every open alert of a patient."""
         for k in np.flatnonzero(world.state["open"][row]):
-            self.resolve(world, row, int(k), night, why, output)
+            self.resolve(world, row, int(k), why=why, output=output)
 
-    def resolve(self, world: World, row: int, k: int, night: int, why: str, output: Output) -> None:
+    def resolve(self, world: World, row: int, k: int, *, why: str, output: Output) -> None:
         """Resolve one alert."""
-        state = world.state
+        state, night = world.state, output.night
         alert = self.rows[self.alert_id(bytes(world.keys[row]), int(state["opened_night"][row, k]), KINDS[k])]
         text = f"Resolved on {words.short(night)}: {why}. Before: {alert['explanation']}"
         alert |= {
@@ -72,49 +72,42 @@ class AlertBook:
             "explanation": text,
         }
         state["open"][row, k], state["quiet"][row, k] = 0, 0
-        self._write(world, row, k, night, "resolved", alert, output)
+        self._write(world, row, k, what="resolved", alert=alert, output=output)
 
-    def record(
-        self, world: World, row: int, k: int, night: int, what: str, alert: dict[str, Any], output: Output
-    ) -> None:
+    def record(self, world: World, row: int, k: int, *, what: str, alert: dict[str, Any], output: Output) -> None:
         """Write an alert that was opened or updated."""
         old = self.rows.get(alert["alert_id"], {})
         keep = {name: old[name] for name in ("opened_night", "opened_day") if name in old}
         self.rows[alert["alert_id"]] = alert | keep
-        world.state["updated_night"][row, k] = night
+        world.state["updated_night"][row, k] = output.night
         world.state["severity"][row, k] = SEVERITIES.index(alert["severity"])
-        self._write(world, row, k, night, what, self.rows[alert["alert_id"]], output)
+        self._write(world, row, k, what=what, alert=self.rows[alert["alert_id"]], output=output)
 
-    def _write(
-        self, world: World, row: int, k: int, night: int, what: str, alert: dict[str, Any], output: Output
-    ) -> None:
+    def _write(self, world: World, row: int, k: int, *, what: str, alert: dict[str, Any], output: Output) -> None:
         world.state["n_events"][row, k] += 1
         output.alerts[alert["alert_id"]] = dict(alert)
         output.events.append({
-            "alert_id": alert["alert_id"], "seq": int(world.state["n_events"][row, k]), "night": to_date(night),
+            "alert_id": alert["alert_id"], "seq": int(world.state["n_events"][row, k]), "night": to_date(output.night),
             "kind": what, "severity": alert["severity"], "score": alert["score"], "explanation": alert["explanation"],
         })  # fmt: skip
         output.touch(world.keys[row : row + 1])
 
 
-def judge_alerts(
-    world: World, charts: Charts, book: AlertBook, night: int, moved: Bools, told: Bools, output: Output
-) -> None:
+def judge_alerts(world: World, charts: Charts, book: AlertBook, *, moved: Bools, told: Bools, output: Output) -> None:
     """Open, update and resolve alerts of one night.
 
     Parameters
     ----------
     world, charts, book
         State, limits and alerts so far.
-    night : int
-        The night.
     moved : ndarray of bool, shape (n_patients,)
         Who had a value that charts judged.
     told : ndarray of bool, shape (n_patients,)
         Of whom it is known whether they recorded yesterday.
     output : Output
-        Takes the rows.
+        Takes the rows; knows the night.
     """
+    night = output.night
     if len(world) == 0:
         return
     judge = _Judge(world, charts, book, night, output)
@@ -171,7 +164,7 @@ class _Judge:
         state["open"][row, k], state["quiet"][row, k] = 1, 0
         state["opened_night"][row, k], state["n_events"][row, k] = self.night, 0
         alert = self._describe(row, k, limit)
-        self.book.record(self.world, row, k, self.night, "opened", alert, self.output)
+        self.book.record(self.world, row, k, what="opened", alert=alert, output=self.output)
         if k < 2:
             self._freeze(row, k)
 
@@ -191,7 +184,7 @@ class _Judge:
         rises = SEVERITIES.index(alert["severity"]) > int(state["severity"][row, k])
         due = self.night - int(state["updated_night"][row, k]) >= rules.update_days
         if rises or (due and k != 3):
-            self.book.record(self.world, row, k, self.night, "updated", alert, self.output)
+            self.book.record(self.world, row, k, what="updated", alert=alert, output=self.output)
 
     def close_drift(self, row: int, why: str) -> None:
         """Resolve what a new baseline makes void."""
@@ -201,7 +194,7 @@ class _Judge:
 
     def _settle(self, row: int, k: int, why: str) -> None:
         state = self.world.state
-        self.book.resolve(self.world, row, k, self.night, why, self.output)
+        self.book.resolve(self.world, row, k, why=why, output=self.output)
         state["cool_until"][row, k] = self.night + self.charts.rules.cool_down_days
         if k < 2 and state["lr_frozen"][row] and not state["open"][row, :2].any():
             state["thaw_day"][row] = state["last_value_day"][row]
@@ -290,7 +283,8 @@ class _Judge:
             "onset_day": to_date(onset[0]), "onset_low": to_date(onset[1]), "onset_high": to_date(onset[2]),
             "channels": {move.channel.name: _numbers(move) for move in moved},
             "explanation": words.drift(
-                KINDS[k], onset, moved, int(state["n_values"][row]), int(state["segment_start"][row]), odds
+                KINDS[k], onset, moved, n_days=int(state["n_values"][row]), since=int(state["segment_start"][row]),
+                evidence=odds,
             ),
             "evidence": {"effect_sd": round(size, 6)},
         }  # fmt: skip

@@ -131,7 +131,7 @@ def estimate_baseline(
     counts = np.isfinite(window).sum(axis=1)
     for c in range(n_channels):
         center[:, c], scale[:, c], weekday[:, :, c] = _one_channel(
-            window[:, :, c], weekdays, profile, c, carried.df[:, c], carried.variance[:, c]
+            window[:, :, c], weekdays, profile, c, nu=carried.df[:, c], prior=carried.variance[:, c]
         )
     return Baseline(center, scale, weekday, counts)
 
@@ -166,7 +166,7 @@ def standardise_window(window: Floats, first_weekday: Ints, baseline: Baseline, 
 
 
 def _one_channel(
-    values: Floats, weekdays: Ints, profile: Profile, c: int, nu: Floats, prior: Floats
+    values: Floats, weekdays: Ints, profile: Profile, c: int, *, nu: Floats, prior: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Return center (n,), scale (n,) and weekday effects (n, 7) of one channel."""
     n = len(values)
@@ -188,7 +188,7 @@ def _one_channel(
     weight = information / scale**2
     prior_weight = 1.0 / max(profile.between_sd[c] ** 2, SCALE_FLOOR**2)
     center = (weight * mean + prior_weight * profile.mean[c]) / (weight + prior_weight)
-    own = np.zeros((n, 7))
+    own: Floats = np.zeros((n, 7))
     if profile.weekday_sd[c] > 0:
         own = _own_weekdays(np.where(seen, flat - mean[:, None], 0.0), seen, weekdays, scale, profile.weekday_sd[c])
     return center, scale, effect[None, :] + own
@@ -201,7 +201,7 @@ def _median(values: Floats) -> Floats:
     rows = np.arange(len(values))
     low, high = np.maximum((count - 1) // 2, 0), np.minimum(count // 2, max(values.shape[1] - 1, 0))
     middle = 0.5 * (ordered[rows, low] + ordered[rows, high])
-    return np.where(count > 0, middle, 0.0)
+    return np.asarray(np.where(count > 0, middle, 0.0))
 
 
 def _robust_variance(values: Floats, count: Ints, nu: Floats, prior: Floats) -> Floats:
@@ -213,9 +213,9 @@ def _robust_variance(values: Floats, count: Ints, nu: Floats, prior: Floats) -> 
 
 def _own_weekdays(residual: Floats, seen: Bools, weekdays: Ints, scale: Floats, spread: float) -> Floats:
     """Return each patient's own departure from the cohort's weekday effects, in SDs, shrunk."""
-    own = np.zeros((len(residual), 7))
+    own: Floats = np.zeros((len(residual), 7))
     for day in range(7):
         on_day = seen & (weekdays == day)
         count = on_day.sum(axis=1)
         own[:, day] = np.where(on_day, residual, 0.0).sum(axis=1) / scale / (count + 1.0 / spread**2)
-    return own - own.mean(axis=1, keepdims=True)
+    return np.asarray(own - own.mean(axis=1, keepdims=True))

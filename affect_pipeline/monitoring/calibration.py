@@ -113,6 +113,7 @@ def calibrate(
     paths: Paths,
     levels: dict[str, float],
     baseline_days: int,
+    *,
     n_patients: int = DEFAULT_PATIENTS,
     seed: int = DEFAULT_SEED,
 ) -> dict[str, Limits]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from affect_pipeline.monitoring.arrays import Arrays, Floats, Ints
+from affect_pipeline.monitoring.arrays import Arrays, Bools, Floats, Ints
 from affect_pipeline.monitoring.baseline import (
     Baseline,
     Carried,
@@ -16,7 +16,7 @@ from affect_pipeline.monitoring.baseline import (
     standardise,
     standardise_window,
 )
-from affect_pipeline.monitoring.calibration import DEFAULT_SEED, Limits, cached, calibrate
+from affect_pipeline.monitoring.calibration import Limits, cached, calibrate
 from affect_pipeline.monitoring.charts.adherence import Adherence
 from affect_pipeline.monitoring.charts.base import Field, new_state
 from affect_pipeline.monitoring.charts.likelihood_ratio import LikelihoodRatio
@@ -152,7 +152,7 @@ class ChartSet:
         dict of ndarray, each of shape (n_patients, n_days - baseline_days)
         """
         first = np.asarray(first_weekday, dtype=np.int32) + MONDAY
-        recorded = np.isfinite(values).any(axis=2)
+        recorded: Bools = np.asarray(np.isfinite(values).any(axis=2))
         state, _ = self.start(values[:, :baseline_days], first, recorded[:, :baseline_days].sum(axis=1))
         n_days = values.shape[1] - baseline_days
         out = {name: np.empty((len(values), n_days)) for name in ("worsening", "improving", "spread", "adherence")}
@@ -174,7 +174,7 @@ class ChartSet:
     def _calibrated(self, rules: Rules) -> dict[str, Limits]:
         shape = ChartSet(self.profile.shape_only(), self.signs, self.groups)
         return calibrate(
-            shape.profile, shape.paths, rules.levels(), rules.baseline_days, rules.calibration_patients, DEFAULT_SEED
+            shape.profile, shape.paths, rules.levels(), rules.baseline_days, n_patients=rules.calibration_patients
         )
 
 
@@ -184,7 +184,7 @@ MONDAY = 4
 
 def weekday_of(day: Ints) -> Ints:
     """Return weekdays (Monday is 0) of days since 1970-01-01."""
-    return (np.asarray(day) - MONDAY) % 7
+    return np.asarray((np.asarray(day) - MONDAY) % 7)
 
 
 def _turned(profile: Profile, signs: Floats) -> Profile:

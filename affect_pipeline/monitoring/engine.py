@@ -21,7 +21,7 @@ from affect_pipeline.monitoring.channels import VOICE, Channel
 from affect_pipeline.monitoring.charts.adherence import Adherence
 from affect_pipeline.monitoring.chartset import ChartSet, DayStatistics, weekday_of
 from affect_pipeline.monitoring.journals import DayValues, Journals, day_values
-from affect_pipeline.monitoring.output import Output
+from affect_pipeline.monitoring.output import ChartDays, Output
 from affect_pipeline.monitoring.profile import Profile, fit_profile
 from affect_pipeline.monitoring.replaying import Replayer
 from affect_pipeline.monitoring.rules import Rules
@@ -35,7 +35,6 @@ from affect_pipeline.monitoring.world import (
     WITHDRAWN,
     World,
     device_code,
-    empty_values,
 )
 
 PROFILE_PATIENTS = 2000
@@ -159,7 +158,7 @@ class Engine:
             moved |= replayer.replay(np.flatnonzero(slow), night, source, output)
             told |= slow & (self.world.state["phase"] == WATCHED)
         self.world.state["through_day"][:] = night
-        judge_alerts(self.world, self.charts, self.book, night, moved, told, output)
+        judge_alerts(self.world, self.charts, self.book, moved=moved, told=told, output=output)
         self._refresh_baselines(night, output)
         output.add_day_values(values.rows(~slow[self.world.find(values.patient)]))
         return output
@@ -173,7 +172,7 @@ class Engine:
         rows = self.world.find(np.array(gone, "S32"))
         fresh = rows[self.world.state["phase"][rows] != WITHDRAWN]
         for row in fresh:
-            self.book.close_all(self.world, int(row), night, "consent was withdrawn", output)
+            self.book.close_all(self.world, int(row), "consent was withdrawn", output)
         self.world.state["phase"][fresh] = WITHDRAWN
         output.add_withdrawn(self.world.keys[fresh])
 
@@ -242,10 +241,10 @@ class Engine:
             note_statistics(part, statistics)
             put(state, rows[mine], part)
             limits = self.charts.limits(int(profile_night))["worsening"].on(night - part["ready_day"])
-            output.add_chart_days(
+            output.add_chart_days(ChartDays(
                 self.world.keys[rows[mine]], day, expected, low, high, part["recent"] * self.charts.signs,
                 statistics.worsening, limits,
-            )  # fmt: skip
+            ))  # fmt: skip
             moved[rows[mine]] = True
         return moved
 
@@ -328,7 +327,7 @@ def profile_of(values: DayValues, first_day: int, n_days: int) -> Profile:
 
 def _from_first_value(grid: Floats, start: Ints) -> tuple[Floats, Ints]:
     """Shift each patient's days so that the first value stands first; return the days each then has."""
-    n, n_days = grid.shape[:2]
+    n_days = grid.shape[1]
     index = start[:, None] + np.arange(n_days)
     shifted = np.take_along_axis(grid, np.minimum(index, n_days - 1)[:, :, None], axis=1)
     shifted[index >= n_days] = np.nan

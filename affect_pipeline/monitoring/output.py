@@ -66,13 +66,10 @@ class Output:
         if len(values):
             self.day_values.append(values)
 
-    def add_chart_days(
-        self, patient: Texts, day: Ints, expected: Floats, low: Floats, high: Floats, recent: Floats,
-        statistic: Floats, limit: Floats,
-    ) -> None:  # fmt: skip
+    def add_chart_days(self, days: ChartDays) -> None:
         """Add what the charts said of one day of some patients."""
-        if len(patient):
-            self.chart_days.append(ChartDays(patient, day, expected, low, high, recent, statistic, limit))
+        if len(days.patient):
+            self.chart_days.append(days)
 
     def touch(self, patients: Texts) -> None:
         """Remember that baselines of these patients are to be written."""
@@ -105,7 +102,8 @@ class Output:
             missing = f"{short_of} more days with a journal" if short_of else "more days"
             reason = (
                 f"{segment.n_values} of at least {rules.baseline_min_days} day values in a baseline of "
-                f"{rules.baseline_days} days that began on {short(segment.start)} ({begun[segment.why]}); needs {missing}"
+                f"{rules.baseline_days} days that began on {short(segment.start)} ({begun[segment.why]}); "
+                f"needs {missing}"
             )
             base = {
                 "segment": segment.number, "state": "too_little_data", "reason": reason,

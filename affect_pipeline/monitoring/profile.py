@@ -90,7 +90,10 @@ class Profile:
         fields: dict[str, Any] = json.loads(text)
         for name in ("weekday", "correlation"):
             fields[name] = tuple(tuple(row) for row in fields[name])
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+        plain: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
+        }
+        return cls(**plain)
 
     def shape_only(self) -> Profile:
         """Return what limits depend on, rounded, at unit scale.

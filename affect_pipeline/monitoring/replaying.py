@@ -12,7 +12,7 @@ from affect_pipeline.monitoring.arrays import Arrays, Bools, Floats, Ints, put, 
 from affect_pipeline.monitoring.baseline import Carried, carry
 from affect_pipeline.monitoring.charts.likelihood_ratio import LikelihoodRatio
 from affect_pipeline.monitoring.journals import DayValues, Journals, day_values
-from affect_pipeline.monitoring.output import Output
+from affect_pipeline.monitoring.output import ChartDays, Output
 from affect_pipeline.monitoring.profile import Profile
 from affect_pipeline.monitoring.segments import NEVER, Segment, current_segment
 from affect_pipeline.monitoring.sources import Source
@@ -66,7 +66,15 @@ class Replayer:
         for profile_night in np.unique(self.world.state["profile_night"][rows[ready]]):
             mine = ready & (self.world.state["profile_night"][rows] == profile_night)
             spans = list(zip(low[mine], starts[mine], high[mine], strict=True))
-            self._run(int(profile_night), rows[mine], spans, values, journals, night, output)
+            self._run(
+                int(profile_night),
+                rows=rows[mine],
+                spans=spans,
+                values=values,
+                journals=journals,
+                night=night,
+                output=output,
+            )
         moved[rows[ready]] = True
         return moved
 
@@ -103,6 +111,7 @@ class Replayer:
     def _run(
         self,
         profile_night: int,
+        *,
         rows: Ints,
         spans: list[tuple[int, int, int]],
         values: DayValues,
@@ -118,7 +127,7 @@ class Replayer:
         whole = take(self.world.state, rows)
         first = whole["ready_day"] - n_base
         n_days = int((night - first).max()) + 1
-        grid, recorded = self._grids(rows, spans, values, journals, first, n_days)
+        grid, recorded = self._grids(rows, spans, values=values, journals=journals, first=first, n_days=n_days)
         started, _ = charts.start(
             grid[:, :n_base], first, recorded[:, :n_base].sum(axis=1), self._carried(charts.profile, spans, values)
         )
@@ -138,11 +147,11 @@ class Replayer:
             if not alive.all():
                 put(whole, np.flatnonzero(alive), part)
             if seen.any():
-                output.add_chart_days(
+                output.add_chart_days(ChartDays(
                     self.world.keys[rows[alive][seen]], day[seen], expected[seen], low[seen], high[seen],
                     part["recent"][seen] * self.charts.signs, statistics.worsening[seen],
                     limits.on(k - n_base + np.zeros(seen.sum(), np.int64)),
-                )  # fmt: skip
+                ))  # fmt: skip
         put(self.world.state, rows, whole)
 
     def _refreeze(self, part: Arrays, day: Ints, drift: LikelihoodRatio) -> None:
@@ -161,6 +170,7 @@ class Replayer:
         self,
         rows: Ints,
         spans: list[tuple[int, int, int]],
+        *,
         values: DayValues,
         journals: Journals,
         first: Ints,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,15 +34,15 @@ def day_value_rows(outputs: Iterable[Output], model_digest: str) -> pa.Table | N
     rows = newest(patient, day)
     values, se = (np.concatenate([getattr(part, name) for part in parts])[rows] for name in ("values", "se"))
     counts = np.concatenate([part.n_journals for part in parts])[rows]
-    keys, days = _keys(patient[rows]), _days(day[rows])
+    shared = _Days(_keys(patient[rows]), _days(day[rows]), model_digest)
     tables = []
     for c, channel in enumerate(VOICE_NAMES):
         seen = np.isfinite(values[:, c])
-        tables.append(_table(keys, days, seen, model_digest, channel, {
+        tables.append(shared.table(channel, seen, {
             "value": values[:, c], "se": se[:, c], "n_journals": counts
         }))  # fmt: skip
     ones = np.ones(len(rows))
-    tables.append(_table(keys, days, ones > 0, model_digest, ADHERENCE, {
+    tables.append(shared.table(ADHERENCE, ones > 0, {
         "value": ones, "se": np.full(len(rows), np.nan), "n_journals": counts
     }))  # fmt: skip
     return pa.concat_tables(tables)
@@ -58,19 +59,19 @@ def chart_day_rows(outputs: Iterable[Output], model_digest: str) -> pa.Table | N
     }
     rows = newest(joined["patient"], joined["day"])
     joined = {name: array[rows] for name, array in joined.items()}
-    keys, days = _keys(joined["patient"]), _days(joined["day"])
+    shared = _Days(_keys(joined["patient"]), _days(joined["day"]), model_digest)
     everyone = np.ones(len(rows), dtype=bool)
     signal = joined["statistic"] >= joined["limit"]
     nothing = np.full(len(rows), np.nan)
     tables = [
-        _table(keys, days, everyone, model_digest, channel, {
+        shared.table(channel, everyone, {
             "expected": joined["expected"][:, c], "band_low": joined["low"][:, c], "band_high": joined["high"][:, c],
             "statistic": joined["recent"][:, c].astype(float), "limit_value": nothing,
             "signal": signal & (np.abs(joined["recent"][:, c]) >= 1.0),
         })
         for c, channel in enumerate(VOICE_NAMES)
     ]  # fmt: skip
-    tables.append(_table(keys, days, everyone, model_digest, COMBINED, {
+    tables.append(shared.table(COMBINED, everyone, {
         "expected": nothing, "band_low": nothing, "band_high": nothing, "statistic": joined["statistic"],
         "limit_value": joined["limit"], "signal": signal,
     }))  # fmt: skip
@@ -108,11 +109,11 @@ def alert_rows(outputs: Iterable[Output]) -> tuple[pd.DataFrame | None, pd.DataF
     for output in outputs:
         alerts |= output.alerts
         events += output.events
-    table = pd.DataFrame(sorted(alerts.values(), key=lambda row: str(row["alert_id"]))) if alerts else None
-    if table is not None:
-        for name in ("channels", "evidence"):
-            table[name] = [json.dumps(value, sort_keys=True) for value in table[name]]
-    return table, pd.DataFrame(events) if events else None
+    rows = [
+        row | {name: json.dumps(row[name], sort_keys=True) for name in ("channels", "evidence")}
+        for _, row in sorted(alerts.items())
+    ]
+    return pd.DataFrame(rows) if rows else None, pd.DataFrame(events) if events else None
 
 
 def state_rows(world: World, model_digest: str) -> pa.Table:
@@ -134,18 +135,19 @@ def _days(day: Ints) -> pa.Array:
     return pa.array(np.asarray(day, dtype=np.int32), pa.int32()).cast(pa.date32())
 
 
-def _table(
-    keys: pa.Array,
-    days: pa.Array,
-    chosen: Bools,
-    model_digest: str,
-    channel: str,
-    columns: dict[str, Floats | Ints | Bools],
-) -> pa.Table:
-    mask = pa.array(chosen)
-    table = pa.table({
-        "patient_key": keys, "model_digest": pa.repeat(model_digest, len(keys)), "channel": pa.repeat(channel, len(keys)),
-        "local_day": days,
-        **{name: pa.array(column, from_pandas=True) for name, column in columns.items()},
-    })  # fmt: skip
-    return table.filter(mask)
+@dataclass(frozen=True)
+class _Days:
+    """Patients and days that the rows of several channels share."""
+
+    keys: pa.Array
+    days: pa.Array
+    model_digest: str
+
+    def table(self, channel: str, chosen: Bools, columns: dict[str, Floats | Ints | Bools]) -> pa.Table:
+        """Return the rows of one channel."""
+        n = len(self.keys)
+        return pa.table({
+            "patient_key": self.keys, "model_digest": pa.repeat(self.model_digest, n),
+            "channel": pa.repeat(channel, n), "local_day": self.days,
+            **{name: pa.array(column, from_pandas=True) for name, column in columns.items()},
+        }).filter(pa.array(chosen))  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def key_ranges(n_patients: int, patients_per_range: int) -> list[KeyRange]:
     edges = [round(256 * k / n) for k in range(n + 1)]
     return [
         KeyRange("" if a == 0 else f"{a:02x}", LAST_KEY if b == 256 else f"{b - 1:02x}" + "g")
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
+        for a, b in pairwise(edges)
     ]
 
 

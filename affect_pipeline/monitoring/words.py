@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from affect_pipeline.monitoring.channels import Channel
 
 EPOCH = date(1970, 1, 1)
+MINUS = "\u2212"
 
 
 def to_date(day: int) -> date:
@@ -51,14 +52,14 @@ class Moved:
     now: float
 
     def words(self) -> str:
-        """Return the change as a phrase: ``pitch variability −1.2 SD (2.9 → 2.1 semitones)``."""
+        """Return the change as a phrase: ``pauses +1.2 SD (4.1 → 7.9 per minute)``."""
         unit = f" {self.channel.unit}" if self.channel.unit else ""
-        size = f"{self.effect_sd:+.1f}".replace("-", "−")
-        levels = f"{self.usual:.2f} → {self.now:.2f}".replace("-", "−")
+        size = f"{self.effect_sd:+.1f}".replace("-", MINUS)
+        levels = f"{self.usual:.2f} → {self.now:.2f}".replace("-", MINUS)
         return f"{self.channel.words} {size} SD ({levels}{unit})"
 
 
-def drift(kind: str, onset: tuple[int, int, int], moved: list[Moved], n_days: int, since: int, evidence: str) -> str:
+def drift(kind: str, onset: tuple[int, int, int], moved: list[Moved], *, n_days: int, since: int, evidence: str) -> str:
     """Return why a lasting change is suspected."""
     best, low, high = onset
     lead = "Sounds different, in the direction of worse mood" if kind == "worsening" else "Sounds better than usual"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from affect_pipeline.monitoring.arrays import Arrays, Bytes, Floats, Ints, Texts
+from affect_pipeline.monitoring.arrays import Arrays, Bytes, Ints, Texts
 from affect_pipeline.monitoring.charts.base import Field, new_state, pack, unpack
 from affect_pipeline.monitoring.chartset import ChartSet
 from affect_pipeline.monitoring.segments import NEVER
@@ -120,8 +120,3 @@ def device_code(devices: Texts) -> Ints:
     codes = [int.from_bytes(hashlib.sha256(str(name).encode()).digest()[:8], "little") | 1 for name in names]
     known = np.array([0 if str(name) == "" else code for name, code in zip(names, codes, strict=True)], np.uint64)
     return known[where] if len(names) else np.zeros(0, np.uint64)
-
-
-def empty_values(n: int, n_channels: int) -> Floats:
-    """Return a day without values."""
-    return np.full((n, n_channels), np.nan)

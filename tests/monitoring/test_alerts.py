@@ -63,7 +63,7 @@ def test_the_explanation_names_channels_sizes_onset_and_baseline() -> None:
     assert {"depression", "pitch_variability"} <= set(last["channels"])
     assert last["channels"]["depression"]["effect_sd"] > 1
     assert last["channels"]["pitch_variability"]["effect_sd"] < -1
-    for words in ("low-mood signal +", "pitch variability −", "SD", "baseline of", "semitones"):
+    for words in ("low-mood signal +", "pitch variability \u2212", "SD", "baseline of", "semitones"):
         assert words in last["explanation"]
     assert abs((last["onset_day"] - to_date(DAY_0 + 40)).days) <= 3
     assert last["onset_low"] <= last["onset_day"] <= last["onset_high"]

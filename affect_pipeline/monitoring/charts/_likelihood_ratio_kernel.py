@@ -7,6 +7,7 @@ whatever the company, which replay and re-runs rely on.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit, prange
@@ -27,7 +28,7 @@ EXPONENT_CAP = 60.0
 
 
 @njit(cache=True, inline="always")
-def _spacing(age):
+def _spacing(age: Any) -> int:
     """Return how many days the neighbours of a candidate of this age may be apart for it to be dropped."""
     if age <= 4:
         return 0
@@ -39,7 +40,7 @@ def _spacing(age):
 
 
 @njit(cache=True)
-def _prune(today, n_slots, slot_day, slot_gap, slot_information, slot_score):
+def _prune(today: Any, n_slots: Any, slot_day: Any, slot_gap: Any, slot_information: Any, slot_score: Any) -> int:
     """Drop candidates that are too old or have close neighbours; return how many are left."""
     kept = 0
     n_channels = slot_gap.shape[1]
@@ -69,7 +70,7 @@ def _prune(today, n_slots, slot_day, slot_gap, slot_information, slot_score):
 
 
 @njit(cache=True, inline="always")
-def _cross(information, gap, rho):
+def _cross(information: Any, gap: Any, rho: Any) -> Any:
     """Return the product sum of the change's and the mean's regressors, from the change's own.
 
     They differ on the first day only, where the change jumps by one and the mean by one minus rho**gap.
@@ -82,9 +83,22 @@ def _cross(information, gap, rho):
 
 @njit(cache=True)
 def _slot_evidence(
-    k, information, score, squares, df, slot_gap, slot_information, slot_score, rho, inverse,
-    directions, weights, shift, u, root,
-):  # fmt: skip
+    k: Any,
+    information: Any,
+    score: Any,
+    squares: Any,
+    df: Any,
+    slot_gap: Any,
+    slot_information: Any,
+    slot_score: Any,
+    rho: Any,
+    inverse: Any,
+    directions: Any,
+    weights: Any,
+    shift: Any,
+    u: Any,
+    root: Any,
+) -> tuple[float, float]:
     """Return the likelihood ratio of a worsening and of an improvement since candidate `k`."""
     n_channels = rho.shape[0]
     for c in range(n_channels):
@@ -123,7 +137,7 @@ def _slot_evidence(
 
 
 @njit(cache=True, inline="always")
-def _slot_weight(k, slot_day, today):
+def _slot_weight(k: Any, slot_day: Any, today: Any) -> float:
     """Return how many onset days candidate `k` stands for, less if they are long ago."""
     width = 1.0 if k == 0 else float(slot_day[k] - slot_day[k - 1])
     width = min(width, 7.0)
@@ -132,9 +146,30 @@ def _slot_weight(k, slot_day, today):
 
 @njit(cache=True, parallel=True)
 def step(
-    information, score, squares, df, last, last_day, frozen, n_slots, slot_day, slot_gap, slot_information,
-    slot_score, day, values, day_weight, judge, rho, inverse, directions, weights, shift, worse, better,
-):  # fmt: skip
+    information: Any,
+    score: Any,
+    squares: Any,
+    df: Any,
+    last: Any,
+    last_day: Any,
+    frozen: Any,
+    n_slots: Any,
+    slot_day: Any,
+    slot_gap: Any,
+    slot_information: Any,
+    slot_score: Any,
+    day: Any,
+    values: Any,
+    day_weight: Any,
+    judge: Any,
+    rho: Any,
+    inverse: Any,
+    directions: Any,
+    weights: Any,
+    shift: Any,
+    worse: Any,
+    better: Any,
+) -> None:
     """Take one day of every patient in; see `LikelihoodRatio`."""
     n, n_channels = values.shape
     for i in prange(n):
@@ -216,9 +251,27 @@ def step(
 
 @njit(cache=True)
 def describe(
-    information, score, squares, df, n_slots, slot_day, slot_gap, slot_information, slot_score, rho, inverse,
-    directions, weights, shift, side, onset, onset_low, onset_high, effect, effect_se,
-):  # fmt: skip
+    information: Any,
+    score: Any,
+    squares: Any,
+    df: Any,
+    n_slots: Any,
+    slot_day: Any,
+    slot_gap: Any,
+    slot_information: Any,
+    slot_score: Any,
+    rho: Any,
+    inverse: Any,
+    directions: Any,
+    weights: Any,
+    shift: Any,
+    side: Any,
+    onset: Any,
+    onset_low: Any,
+    onset_high: Any,
+    effect: Any,
+    effect_se: Any,
+) -> None:
     """Find the most likely onset, its interval and the change of each channel; see `LikelihoodRatio.describe`."""
     n, n_channels = score.shape
     evidence = np.empty(slot_day.shape[1])
@@ -263,7 +316,9 @@ def describe(
 
 
 @njit(cache=True)
-def freeze(frozen, n_slots, slot_day, slot_gap, slot_information, slot_score, onset):
+def freeze(
+    frozen: Any, n_slots: Any, slot_day: Any, slot_gap: Any, slot_information: Any, slot_score: Any, onset: Any
+) -> None:
     """Keep the candidate that began at `onset` as the only one; see `LikelihoodRatio.freeze`."""
     for i in range(len(frozen)):
         for k in range(np.int64(n_slots[i])):
@@ -278,7 +333,18 @@ def freeze(frozen, n_slots, slot_day, slot_gap, slot_information, slot_score, on
 
 
 @njit(cache=True)
-def thaw(information, score, squares, df, frozen, n_slots, slot_gap, slot_information, slot_score, rho):
+def thaw(
+    information: Any,
+    score: Any,
+    squares: Any,
+    df: Any,
+    frozen: Any,
+    n_slots: Any,
+    slot_gap: Any,
+    slot_information: Any,
+    slot_score: Any,
+    rho: Any,
+) -> None:
     """Take the days since the onset out of the baseline and drop the candidate; see `LikelihoodRatio.thaw`."""
     for i in range(len(frozen)):
         if frozen[i] == 0:

@@ -119,10 +119,12 @@ class LikelihoodRatio:
         """Return the state of patients whose baseline ends, with a flat prior of one day's worth on the mean."""
         n, _, c = window.shape
         ones = np.ones((n, c))
-        return self.start_with_prior(window, last_day, np.zeros((n, c)), ones, 8.0 * ones, ones)
+        return self.start_with_prior(
+            window, last_day, mean=np.zeros((n, c)), mean_information=ones, df=8.0 * ones, variance=ones
+        )
 
     def start_with_prior(
-        self, window: Floats, last_day: Ints, mean: Floats, mean_information: Floats, df: Floats, variance: Floats
+        self, window: Floats, last_day: Ints, *, mean: Floats, mean_information: Floats, df: Floats, variance: Floats
     ) -> Arrays:
         """Return the state of patients whose baseline ends.
 
@@ -218,8 +220,7 @@ def _directions(n_channels: int, groups: tuple[tuple[int, ...], ...]) -> tuple[F
     if n_channels == 1:
         return np.ones((1, 1)), np.ones(1)
     joint = [np.ones(n_channels)]
-    for group in groups:
-        joint.append(np.isin(np.arange(n_channels), group).astype(float))
+    joint.extend(np.isin(np.arange(n_channels), group).astype(float) for group in groups)
     rows = np.vstack([*joint, np.eye(n_channels)])
     shares = [JOINT_PRIOR / len(joint)] * len(joint) + [(1 - JOINT_PRIOR) / n_channels] * n_channels
     return np.ascontiguousarray(rows), np.array(shares)
