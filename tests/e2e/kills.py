@@ -37,10 +37,9 @@ def context() -> ForkServerContext:
 
 def run_stage(settings: Settings, nights: Nights, stage: str) -> None:
     """Run one stage over all of its shards; the shards are those that the files of the run name."""
-    from affect_pipeline.stages.monitor import monitor
-
     from affect_pipeline.stages.collect import collect
     from affect_pipeline.stages.measure import measure
+    from affect_pipeline.stages.monitor import monitor
     from affect_pipeline.stages.publish import publish
     from affect_pipeline.stages.score import score
     from affect_pipeline.stages.validate import validate
