@@ -29,7 +29,7 @@ SPENDING_POWER = 0.7
 
 DEFAULT_PATIENTS = 6000
 DEFAULT_SEED = 90210
-VERSION = 2
+VERSION = 3
 
 Paths = Callable[[Floats, Ints, int], dict[str, Floats]]
 """Runs charts over ``values, first_weekday, baseline_days``; returns statistics (n_patients, n_days monitored)."""

@@ -62,6 +62,7 @@ class Replayer:
         if not ready.any():
             return moved
         self._pin(rows[ready], self.choose_profile)
+        output.touch(self.world.keys[rows[ready]])
         starts = low + np.array([segment.first_row for segment in segments])
         for profile_night in np.unique(self.world.state["profile_night"][rows[ready]]):
             mine = ready & (self.world.state["profile_night"][rows] == profile_night)

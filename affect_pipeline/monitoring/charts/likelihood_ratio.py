@@ -24,7 +24,7 @@ from affect_pipeline.monitoring.charts import _likelihood_ratio_kernel as kernel
 from affect_pipeline.monitoring.charts.base import Field, new_state
 from affect_pipeline.monitoring.profile import Profile
 
-SHIFT_SD = 1.15
+SHIFT_SD = 1.05
 """Change, in SDs of the patient, that the chart is tuned to find; nearby ones cost little."""
 
 DAY_CAP_SD = 3.0
@@ -33,7 +33,7 @@ DAY_CAP_SD = 3.0
 N_SLOTS = 15
 """Candidate onset days kept: each of the last days, then every second to third and fifth, back to eight weeks."""
 
-JOINT_PRIOR = 0.5
+JOINT_PRIOR = 0.8
 """Weight of changes that move all channels, or a group of them, together; the rest goes to single channels."""
 
 
