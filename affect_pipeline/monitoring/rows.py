@@ -14,7 +14,6 @@ import pyarrow as pa
 from affect_pipeline.monitoring.arrays import Bools, Floats, Ints, Texts
 from affect_pipeline.monitoring.channels import ADHERENCE, COMBINED, VOICE_NAMES
 from affect_pipeline.monitoring.output import Output
-from affect_pipeline.monitoring.world import VERSION, World
 
 
 def newest(patient: Texts, day: Ints) -> Ints:
@@ -116,19 +115,10 @@ def alert_rows(outputs: Iterable[Output]) -> tuple[pd.DataFrame | None, pd.DataF
     return pd.DataFrame(rows) if rows else None, pd.DataFrame(events) if events else None
 
 
-def state_rows(world: World, model_digest: str) -> pa.Table:
-    """Return the packed states."""
-    packed = world.packed()
-    n = len(packed)
-    return pa.table({
-        "patient_key": _keys(world.keys), "model_digest": pa.array([model_digest] * n, pa.string()),
-        "through_day": _days(world.state["through_day"]), "version": pa.array(np.full(n, VERSION)),
-        "state": pa.array([row.tobytes() for row in packed], pa.binary()),
-    })  # fmt: skip
-
-
 def _keys(patient: Texts) -> pa.Array:
-    return pa.array([key.decode() for key in patient], pa.string())
+    keys = np.ascontiguousarray(patient, dtype="S32")
+    offsets = np.arange(len(keys) + 1, dtype=np.int32) * 32
+    return pa.StringArray.from_buffers(len(keys), pa.py_buffer(offsets), pa.py_buffer(keys))
 
 
 def _days(day: Ints) -> pa.Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -14,9 +13,11 @@ import pyarrow.csv as pacsv
 import sqlalchemy as sa
 
 from affect_pipeline.monitoring.arrays import Bytes, Texts
+from affect_pipeline.monitoring.binary import HEADER, TRAILER, read_state_rows, state_rows
 from affect_pipeline.monitoring.journals import Journals
 from affect_pipeline.monitoring.profile import Profile
 from affect_pipeline.monitoring.words import to_date, to_day
+from affect_pipeline.monitoring.world import VERSION, World
 from affect_pipeline.warehouse.queries import sql
 
 LAST_KEY = "g"
@@ -47,20 +48,24 @@ def key_ranges(n_patients: int, patients_per_range: int) -> list[KeyRange]:
     ]
 
 
-def copy_out(connection: sa.Connection, name: str, values: dict[str, Any], schema: pa.Schema) -> pa.Table:
-    """Read the result of a query by COPY: several times faster than row by row."""
+def copy_out(connection: sa.Connection, name: str, values: dict[str, Any], form: str) -> bytes:
+    """Return the result of a query as COPY writes it, several times faster than row by row."""
     statement = sa.text(sql(name).rstrip().rstrip(";")).compile(dialect=connection.dialect)
     cursor = connection.connection.driver_connection
     assert cursor is not None
-    buffer = io.BytesIO()
-    with cursor.cursor() as reader, reader.copy(f"COPY ({statement}) TO STDOUT (FORMAT csv)", values) as copy:
-        for block in copy:
-            buffer.write(block)
-    if buffer.tell() == 0:
+    blocks = []
+    with cursor.cursor() as reader, reader.copy(f"COPY ({statement}) TO STDOUT (FORMAT {form})", values) as copy:
+        blocks = [bytes(block) for block in copy]
+    return b"".join(blocks)
+
+
+def read_table(connection: sa.Connection, name: str, values: dict[str, Any], schema: pa.Schema) -> pa.Table:
+    """Return the result of a query as a table."""
+    content = copy_out(connection, name, values, "csv")
+    if not content:
         return schema.empty_table()
-    buffer.seek(0)
     return pacsv.read_csv(
-        buffer,
+        pa.BufferReader(content),
         read_options=pacsv.ReadOptions(column_names=schema.names),
         convert_options=pacsv.ConvertOptions(
             column_types=schema, null_values=[""], strings_can_be_null=False, true_values=["t"], false_values=["f"]
@@ -73,7 +78,6 @@ _JOURNALS = pa.schema(
     + [("device", pa.string()), ("accepted", pa.bool_())]
     + [(name, pa.float64()) for name in ("c0", "c1", "c2", "c3", "c4", "c5", "c6", "se0", "se1", "se2")]
 )
-_STATES = pa.schema([("patient_key", pa.string()), ("version", pa.int32()), ("state", pa.string())])
 
 
 @dataclass
@@ -118,7 +122,7 @@ class WarehouseSource:
             "model_digest": self.model_digest, "first_due": first_due, "last_due": last_due, "patients": patients,
             "first_day": first_day,
         }  # fmt: skip
-        return to_journals(copy_out(self.connection, "monitor/list_journals", values | self.keys.bind(), _JOURNALS))
+        return to_journals(read_table(self.connection, "monitor/list_journals", values | self.keys.bind(), _JOURNALS))
 
 
 def to_journals(table: pa.Table) -> Journals:
@@ -143,21 +147,43 @@ def _numbers(table: pa.Table, name: str) -> Any:
 
 def _ascii(table: pa.Table, name: str, width: int) -> Texts:
     """Return a column of texts of one width as fixed-width bytes, without a Python object a row."""
-    column = table[name].combine_chunks()
-    if isinstance(column, pa.ChunkedArray):
-        column = column.chunk(0) if column.num_chunks else pa.array([], pa.string())
-    return np.array([value.encode() for value in column.to_pylist()], dtype=f"S{width}")
+    if table.num_rows == 0:
+        return np.zeros(0, f"S{width}")
+    joined = pa.concat_arrays(table[name].chunks)
+    offsets = np.frombuffer(joined.buffers()[1], np.int32)[joined.offset : joined.offset + len(joined) + 1]
+    if not (np.diff(offsets) == width).all():
+        raise ValueError(f"{name} is to have {width} characters in every row")
+    return np.frombuffer(joined.buffers()[2], np.uint8)[offsets[0] : offsets[-1]].view(f"S{width}")
 
 
 def read_states(connection: sa.Connection, model_digest: str, keys: KeyRange) -> tuple[Texts, Bytes, set[int]]:
     """Return patient keys, packed states and the versions they were packed in."""
     values = {"model_digest": model_digest} | keys.bind()
-    table = copy_out(connection, "monitor/list_states", values, _STATES)
-    if table.num_rows == 0:
-        return np.zeros(0, "S32"), np.zeros((0, 0), np.uint8), set()
-    text = "".join(table["state"].to_pylist())
-    packed = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(table.num_rows, -1)
-    return _ascii(table, "patient_key", 32), packed, set(table["version"].to_pylist())
+    patients, versions, packed = read_state_rows(copy_out(connection, "monitor/list_states", values, "binary"))
+    return patients, packed, set(versions.tolist())
+
+
+def write_states(connection: sa.Connection, model_digest: str, keys: KeyRange, world: World) -> None:
+    """Replace the states of a range of patients.
+
+    Deleting and copying writes each state once; an upsert from a staging table would write it twice.
+    """
+    values = {"model_digest": model_digest} | keys.bind()
+    connection.execute(sa.text(sql("monitor/delete_states_of_range")), values)
+    cursor = connection.connection.driver_connection
+    assert cursor is not None
+    with cursor.cursor() as writer, writer.copy(sql("monitor/copy_states")) as copy:
+        for start in range(0, len(world), ROWS_A_BLOCK):
+            rows = np.arange(start, min(start + ROWS_A_BLOCK, len(world)))
+            block = state_rows(
+                world.keys[rows], model_digest, world.state["through_day"][rows], VERSION, world.packed(rows)
+            )
+            # header and trailer frame the whole stream, not each block
+            copy.write(block[0 if start == 0 else len(HEADER) : -len(TRAILER)])
+        copy.write((HEADER if len(world) == 0 else b"") + TRAILER)
+
+
+ROWS_A_BLOCK = 8192
 
 
 def read_profiles(connection: sa.Connection, model_digest: str) -> dict[int, Profile]:

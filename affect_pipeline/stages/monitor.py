@@ -162,6 +162,7 @@ class _Run:
 
     def _judge_range(self, keys: KeyRange, plan: _Plan, profiles: dict[int, Profile]) -> None:
         """Judge the patients of one range of keys, night by night, and write their rows."""
+        from affect_pipeline.monitoring import store
         from affect_pipeline.monitoring.sources import MemorySource
         from affect_pipeline.monitoring.store import WarehouseSource
         from affect_pipeline.monitoring.words import to_day
@@ -173,7 +174,8 @@ class _Run:
         if last - first >= NIGHTS_FROM_STATE:
             source = _HistoryInMemory(MemorySource(warehouse.everything(last)), warehouse)
         outputs = [engine.run_night(night, source) for night in range(first, last + 1)]
-        self._write(engine, outputs)
+        self._write(outputs)
+        store.write_states(self.connection, self.digest, keys, engine.world)
 
     def _engine(self, keys: KeyRange, profiles: dict[int, Profile]) -> Engine:
         from affect_pipeline.monitoring import store
@@ -191,7 +193,7 @@ class _Run:
         engine.withdrawn = {key: night for key, night in withdrawn.items() if keys.first <= key.decode() <= keys.last}
         return engine
 
-    def _write(self, engine: Engine, outputs: list[Output]) -> None:
+    def _write(self, outputs: list[Output]) -> None:
         from affect_pipeline.monitoring import rows
         from affect_pipeline.monitoring.words import to_day
         from affect_pipeline.warehouse.load import upsert
@@ -201,7 +203,6 @@ class _Run:
             "day_values": rows.day_value_rows(outputs, self.digest),
             "baselines": rows.baseline_rows(outputs, self.digest),
             "chart_days": rows.chart_day_rows(outputs, self.digest),
-            "chart_state": rows.state_rows(engine.world, self.digest) if len(engine.world) else None,
             "drift_alerts": alerts,
             "alert_events": events,
         }

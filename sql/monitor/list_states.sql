@@ -2,7 +2,7 @@
 SELECT
     chart_state.patient_key,
     chart_state.version,
-    encode(chart_state.state, 'hex') AS state
+    chart_state.state
 FROM affect.chart_state
 WHERE
     chart_state.model_digest = :model_digest
