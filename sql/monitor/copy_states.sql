@@ -1,1 +1,1 @@
-COPY affect.chart_state (patient_key, model_digest, through_day, version, state) FROM STDIN WITH (FORMAT binary)
+COPY affect.chart_state (patient_key, model_digest, through_day, version, state) FROM STDIN (FORMAT binary) -- noqa: PRS
