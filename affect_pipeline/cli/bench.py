@@ -95,3 +95,24 @@ def cohort_command(
     row = {"voices": found.truth.source, "days": days} | cohort.score(found).as_dict()
     tables.show(f"{patients} patients over {days} days, each a speaker of the corpus", [row])
     tables.write(json, {"seed": seed, "patients": patients} | row)
+
+
+@app.command("monitor")
+def monitor_command(
+    *,
+    patients: Annotated[int, typer.Option(min=1000, help="Patients of the large night.")] = 1_000_000,
+    seed: Seed = 1,
+    json: Json = None,
+    quick: Quick = False,
+    warehouse: Annotated[bool, typer.Option(help="Also time the stage with its warehouse round trip.")] = True,
+) -> None:
+    """Time a night of monitoring: array maths, the warehouse round trip, a long past, and river's detectors."""
+    from dataclasses import asdict, replace
+
+    from affect_pipeline.bench import monitor, tables
+
+    size = monitor.QUICK if quick else replace(monitor.Size(), n_patients=patients)
+    figures = monitor.measure(size, seed, warehouse, lambda step: typer.echo(f"  {step}", err=True))
+    tables.show("One night", figures.rows(), figures.note())
+    content = {"seed": seed, "size": asdict(size), "rows": figures.rows(), "ratios": figures.ratios()}
+    tables.write(json, content)
