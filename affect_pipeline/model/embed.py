@@ -22,6 +22,7 @@ from affect_pipeline.model.batching import BUCKET_STEP_S, OVERLAP_S, cut, plan_w
 from affect_pipeline.model.corpora import Recording
 from affect_pipeline.model.encoder import AffectiveEncoder
 from affect_pipeline.model.features import read_audio
+from affect_pipeline.model.prosody import summary_names
 
 RATE_HZ = 16_000
 LEAST_SPEECH_S = 0.4
@@ -107,9 +108,8 @@ def embed(
 
 def front_digest(encoder: AffectiveEncoder) -> str:
     """Return a digest of what decides the raw embedding: the encoder's weights, and how it is pooled."""
-    digest = hashlib.sha256(
-        repr((encoder.affect.pooled_layers, encoder.affect.use_prosody, encoder.affect.window_s)).encode()
-    )
+    prosody = summary_names() if encoder.affect.use_prosody else ()
+    digest = hashlib.sha256(repr((encoder.affect.pooled_layers, prosody, encoder.affect.window_s)).encode())
     for name, value in sorted(encoder.wav2vec2.state_dict().items()):
         digest.update(name.encode() + value.float().numpy().tobytes())
     return digest.hexdigest()[:24]
