@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from affect_pipeline.acoustics.preprocessing import normalise, prepare
-from affect_pipeline.model.augment import AugmentPlan, augment, change_speed
+from affect_pipeline.model.augment import AugmentPlan, augment
 from affect_pipeline.model.batching import BUCKET_STEP_S, OVERLAP_S, cut, plan_windows
 from affect_pipeline.model.corpora import Recording
 from affect_pipeline.model.encoder import AffectiveEncoder
@@ -144,11 +144,8 @@ def _voices(recording: Recording, copies: int, rng: np.random.Generator) -> list
     voices = [prepare(samples, RATE_HZ)]
     if voices[0].size < LEAST_SPEECH_S * RATE_HZ:
         return []
-    plan = AugmentPlan()
-    for _ in range(copies):
-        voice = change_speed(voices[0], rng.uniform(*plan.speed_range)) if rng.random() < plan.speed else voices[0]
-        voices.append(normalise(augment(voice, rng, plan)))
-    return voices
+    # Rooms, noise and codecs, but the same throat: pitch and formants of a copy shall still tell how it was said.
+    return voices + [normalise(augment(voices[0], rng, AugmentPlan())) for _ in range(copies)]
 
 
 def windows_of(encoder: AffectiveEncoder, voice: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[float]]:

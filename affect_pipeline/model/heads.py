@@ -54,15 +54,18 @@ class HeadPlan:
         Weight of acted calm among the moods that the depression head learns to tell sadness from; neutral has 1.
         Acted calm is slow, low and soft, as quiet sadness is: the more it counts, the more tearful the sadness that
         the head hears.
+    copy_weight : float
+        Weight of an augmented copy of a recording beside the recording itself.
     folds, seed : int
         Of the cross-validation by speaker.
     """
 
     inverse_penalty: float = 0.01
     prosody_inverse_penalty: float = 0.03
-    prosody_share: float = 0.5
+    prosody_share: float = 0.35
     nuisance_strength: float = 0.0
     calm_weight: float = 0.1
+    copy_weight: float = 0.3
     folds: int = 6
     seed: int = 7
 
@@ -188,8 +191,8 @@ def _logistic(x: Array, truth: Array, importance: Array, inverse_penalty: float)
 
 
 def _importance(windows: Windows, task: Task, plan: HeadPlan) -> Array:
-    """Give each speaker the same total weight, and calm less of it where sadness is asked for."""
-    weights = _weights(windows.group)
+    """Give each speaker the same total weight, and copies and, where sadness is asked for, calm less of it."""
+    weights = _weights(windows.group) * np.where(windows.copy > 0, plan.copy_weight, 1.0)
     calm = windows.emotion == EMOTIONS.index("calm")
     return np.where(calm & (task.name == "depression"), plan.calm_weight * weights, weights)
 
