@@ -36,7 +36,7 @@ class Formants(nn.Module):
         self.frame_samples = frame_samples
         self.bin_hz = sample_rate_hz / frame_samples
         hz = torch.fft.rfftfreq(frame_samples, 1 / sample_rate_hz)
-        low = hz[hz <= TOP_HZ]
+        low = hz[: int(TOP_HZ / self.bin_hz) + 1]
         emphasis = 1 + PRE_EMPHASIS**2 - 2 * PRE_EMPHASIS * torch.cos(2 * torch.pi * low / sample_rate_hz)
         lags = torch.arange(ORDER + 1, device=hz.device)
         to_correlation = emphasis[:, None] * torch.cos(torch.pi * low[:, None] / TOP_HZ * lags)
