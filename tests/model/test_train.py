@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,10 @@ import pytest
 import torch
 
 from affect_pipeline.errors import CorpusError
-from affect_pipeline.model.corpora import Recording, read_corpus
+from affect_pipeline.model.corpora import EMOTIONS, Recording, read_corpus
 from affect_pipeline.model.embed import embed
 from affect_pipeline.model.encoder import AffectiveEncoder, tiny_encoder
-from affect_pipeline.model.heads import TASKS, HeadPlan, answers, fit_heads
+from affect_pipeline.model.heads import TASKS, HeadPlan, Windows, answers, fit_heads
 from affect_pipeline.model.train import Trained, TrainPlan, drop_labels, folds, to_windows, train
 from tests.model.voices import write_corpus
 
@@ -67,8 +68,6 @@ def test_no_speaker_is_in_two_folds(recordings: list[Recording], cache: Path):
 def test_the_label_of_a_held_out_speaker_does_not_move_its_own_logits(
     trained: Trained, recordings: list[Recording], cache: Path
 ):
-    from dataclasses import replace
-
     swapped = {"sad": "neutral", "neutral": "sad"}
     changed = [
         replace(r, emotion=swapped.get(r.emotion or "", r.emotion)) if r.speaker == "s0" else r for r in recordings
@@ -106,14 +105,72 @@ def test_answers_follow_the_words_the_ratings_and_the_questionnaire():
     np.testing.assert_array_equal(arousal, [0, 0, 1, np.nan, np.nan])
 
 
-def test_a_direction_in_which_copies_differ_is_given_less_weight(recordings: list[Recording], cache: Path):
-    embedded = embed(tiny_encoder(), recordings, copies=1, seed=PLAN.seed, cache=cache)
-    windows = to_windows(embedded, recordings)
+def synthetic(raw: np.ndarray, moods: list[str], speakers: list[str], copies: list[int] | None = None) -> Windows:
+    """Return one window a recording: features (W, E) with the mood that they belong to."""
+    rows = [Recording(Path("x"), "c", "en", s, emotion=m) for s, m in zip(speakers, moods, strict=True)]
+    table = np.stack([answers(rows, task) for task in TASKS], 1)
+    emotion = np.array([EMOTIONS.index(m) for m in moods])
+    group = np.array([f"c/{s}" for s in speakers])
+    copy = np.array(copies or [0] * len(rows))
+    source = np.arange(len(rows)) % (len(rows) // (1 + max(copy)))
+    return Windows(raw.astype(np.float32), table, emotion, group, source, copy)
+
+
+@pytest.fixture
+def acted_rows() -> Windows:
+    """Six features of which the second tells sadness, the fifth too, and the third tells calm from everything."""
+    rng = np.random.default_rng(3)
+    moods = ["neutral", "calm", "sad", "happy", "angry", "fearful"] * 40
+    raw = rng.normal(0, 1, (len(moods), 6))
+    for column, mood, by in ((1, "sad", 2.0), (4, "sad", 1.5), (2, "calm", 4.0), (2, "sad", 1.0)):
+        raw[:, column] += by * (np.array(moods) == mood)
+    return synthetic(raw, moods, [f"s{i % 8}" for i in range(len(moods))])
+
+
+@pytest.mark.parametrize(("share", "states", "prosody"), [(0.0, True, False), (1.0, False, True), (0.5, True, True)])
+def test_states_and_prosody_have_heads_of_their_own(acted_rows: Windows, share: float, states: bool, prosody: bool):
+    weights = fit_heads(acted_rows, HeadPlan(prosody_share=share), n_prosody=3).weights
+    assert weights.shape == (3, 6)
+    assert (bool(np.any(weights[0, :3])), bool(np.any(weights[0, 3:]))) == (states, prosody)
+
+
+def test_each_part_is_fitted_as_if_the_other_were_not_there(acted_rows: Windows):
+    changed = replace(acted_rows, raw=acted_rows.raw.copy())
+    changed.raw[:, 3:] = np.random.default_rng(4).normal(0, 1, (len(changed.raw), 3))
+    first, second = (fit_heads(rows, HeadPlan(), n_prosody=3).weights[0, :3] for rows in (acted_rows, changed))
+    assert cosine(first, second) == pytest.approx(1, abs=1e-9)
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+
+def test_calm_of_no_weight_does_not_move_the_direction_of_sadness(acted_rows: Windows):
+    # Fearful recordings do not concern the head, so exchanging them with calm ones changes what calm sounds like
+    # and nothing else, the standardisation included.
+    calm, fearful = (acted_rows.emotion == EMOTIONS.index(mood) for mood in ("calm", "fearful"))
+    changed = replace(acted_rows, raw=acted_rows.raw.copy())
+    changed.raw[calm], changed.raw[fearful] = acted_rows.raw[fearful], acted_rows.raw[calm]
+
+    def moved_by(weight: float) -> float:
+        plan = HeadPlan(calm_weight=weight)
+        return 1 - cosine(*(fit_heads(rows, plan, n_prosody=0).weights[0] for rows in (acted_rows, changed)))
+
+    assert moved_by(0.0) < 1e-6
+    assert moved_by(1.0) > 0.01
+
+
+def test_shrinking_takes_weight_from_a_direction_in_which_copies_differ():
     rng = np.random.default_rng(0)
+    moods = ["neutral", "sad"] * 200
+    copies = [0] * 200 + [1] * 200
     # Two columns tell sadness alike, but the first is shifted at random in copies.
-    told = np.nan_to_num(windows.answers[:, 0], nan=0.5)[:, None] + rng.normal(0, 0.3, (len(windows.raw), 2))
-    told[:, 0] += np.where(windows.copy > 0, rng.normal(0, 3, len(told)), 0)
-    rows = type(windows)(told.astype(np.float32), *(getattr(windows, n) for n in list(vars(windows))[1:]))
-    clean = rows.where(np.ones(len(told), bool))
-    weights = np.abs(fit_heads(clean, HeadPlan(prosody_share=0.0), 0).weights[0])
-    assert weights[1] > 2 * weights[0]
+    told = np.array([[m == "sad"] * 2 for m in moods]) + rng.normal(0, 0.3, (400, 2))
+    told[200:, 0] += rng.normal(0, 3, 200)
+    rows = synthetic(told, moods, [f"s{i % 10}" for i in range(400)], copies)
+
+    def share(strength: float) -> float:
+        first, second = np.abs(fit_heads(rows, HeadPlan(nuisance_strength=strength), 0).weights[0])
+        return float(first / second)
+
+    assert share(3.0) < 0.75 * share(0.0)
