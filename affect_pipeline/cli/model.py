@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 if TYPE_CHECKING:
     from affect_pipeline.model.corpora import Recording
+    from affect_pipeline.model.encoder import AffectiveEncoder
 
 app = typer.Typer(no_args_is_help=True, help="Train, evaluate, compare and promote models.")
 
@@ -39,6 +40,7 @@ def distill(
     work: WorkOption = Path(".affect/distill"),
     steps: Annotated[int, typer.Option(help="Training steps.")] = 2600,
     seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 7,
+    log: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Log the losses to MLflow.")] = True,
 ) -> None:
     """Train a small student to hear what a teacher hears, and prosody. Goes on where a killed run stopped."""
     from affect_pipeline.model.distill import DistillPlan
@@ -58,8 +60,13 @@ def distill(
         done = _task(bar, "reading", n)
         data = DistillData([load_corpus(paths, store, done) for paths in corpora])
         student = bar.add_task("distilling", total=steps)
+        curve: dict[str, list[float]] = {}
+        begun: list[int] = []
 
         def report(step: int, losses: dict[str, float]) -> None:
+            begun.append(step)
+            for name, value in losses.items():
+                curve.setdefault(name, []).append(value)
             words = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
             bar.update(student, completed=step + 1, description=f"distilling, {words}")
 
@@ -69,6 +76,14 @@ def distill(
     about = {"corpora": heard, "teacher": teacher.name, "plan": asdict(plan)}
     model.affect = replace(model.affect, training={"encoder": about})
     model.save(out)
+    if log:
+        from affect_pipeline.model.training_log import log_distillation
+        from affect_pipeline.settings import get_settings
+
+        known = {"teacher": teacher.name, **asdict(plan)}
+        heard_all = [r for recordings in read for r in recordings]
+        run_id = log_distillation(get_settings(), known, heard_all, out, curve, min(begun, default=0))
+        Console().print(f"MLflow run {run_id}")
     Console().print(f"student in {out}")
 
 
@@ -85,9 +100,16 @@ def train(
         float, typer.Option(min=0, help="Weight of acted calm, beside neutral, in what sadness is told from.")
     ] = 0.1,
     nuisance: Annotated[float, typer.Option(help="Strength of shrinking what should not matter; 0 for none.")] = 0.0,
+    encoder_steps: Annotated[
+        int, typer.Option(min=0, help="Steps of tuning the encoder itself with labels before; 0 for none.")
+    ] = 0,
+    bf16: Annotated[bool, typer.Option(help="Tune the encoder in bfloat16, on CPUs that have it.")] = False,
     log: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Log the training to MLflow.")] = True,
 ) -> None:
-    """Fit the heads for depression, valence, arousal and emotions, with speaker-independent folds."""
+    """Fit the heads for depression, valence, arousal and emotions, with speaker-independent folds.
+
+    With --encoder-steps the encoder is tuned first; figures are then of speakers that it never met.
+    """
     from affect_pipeline.model.encoder import AffectiveEncoder
     from affect_pipeline.model.evaluate import figures
     from affect_pipeline.model.heads import HeadPlan
@@ -96,8 +118,11 @@ def train(
 
     corpora = [*_corpora(corpus), *(drop_labels(r) for r in _corpora(unlabelled, needed=False))]
     plan = TrainPlan(heads=HeadPlan(nuisance_strength=nuisance, calm_weight=calm_weight, seed=seed), seed=seed)
+    start, curve = AffectiveEncoder.load(encoder), dict[str, list[float]]()
     with _progress() as bar:
-        trained = run(AffectiveEncoder.load(encoder), corpora, plan, work, _task(bar, "embedding", None))
+        if encoder_steps:
+            start, curve = _tune_encoder(start, corpora, encoder_steps, seed, bf16, work, bar)
+        trained = run(start, corpora, plan, work, _task(bar, "embedding", None))
     trained.encoder.save(out)
     labelled = {r.corpus for r in trained.recordings}
     rows = []
@@ -110,9 +135,30 @@ def train(
         from affect_pipeline.model.training_log import log_training
         from affect_pipeline.settings import get_settings
 
-        run_id = log_training(get_settings(), trained, plan, rows, out)
+        run_id = log_training(get_settings(), trained, plan, rows, out, curve)
         Console().print(f"MLflow run {run_id}")
     Console().print(f"model in {out}")
+
+
+def _tune_encoder(
+    encoder: AffectiveEncoder,
+    corpora: Sequence[Sequence[Recording]],
+    steps: int,
+    seed: int,
+    bf16: bool,
+    work: Path,
+    bar: Progress,
+) -> tuple[AffectiveEncoder, dict[str, list[float]]]:
+    from affect_pipeline.model.fine_tune import FineTunePlan, fine_tune
+
+    task = bar.add_task("tuning", total=steps)
+
+    def report(step: int, losses: dict[str, float]) -> None:
+        bar.update(task, completed=step + 1, description=f"tuning, loss {losses['total']:.3f}")
+
+    plan = FineTunePlan(steps=steps, seed=seed, bf16=bf16)
+    tuned = fine_tune(encoder, corpora, plan, work, report, _task(bar, "reading", None))
+    return tuned.encoder, tuned.curve
 
 
 @app.command()
@@ -130,17 +176,18 @@ def evaluate(
     import json
 
     from affect_pipeline.model.encoder import default_model_dir
-    from affect_pipeline.model.evaluate_report import Request, evaluate_model
+    from affect_pipeline.model.evaluate_report import Request, evaluate_model, group_table
 
     folder = model or default_model_dir()
     asked = Request(folder, _corpora(corpus), _corpora(unlabelled, needed=False), references, teacher, work)
     with _progress() as bar:
         report = evaluate_model(asked, _task(bar, "recordings", None))
     _print_figures(report.figures)
+    Console(width=130).print(group_table(report.by_group))
     for name, value in report.facts().items():
         Console().print(f"{name}: {value}", highlight=False)
     if json_file is not None:
-        json_file.write_text(json.dumps(report.as_json(), indent=1, sort_keys=True) + "\n")
+        json_file.write_text(json.dumps(report.as_json(), indent=1, sort_keys=True, allow_nan=False) + "\n")
         Console().print(f"written to {json_file}")
 
 

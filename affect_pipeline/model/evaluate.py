@@ -18,10 +18,20 @@ from affect_pipeline.model.corpora import Recording
 from affect_pipeline.model.embed import embed
 from affect_pipeline.model.encoder import AffectiveEncoder
 from affect_pipeline.model.heads import TASKS, HeadPlan, answers
-from affect_pipeline.model.train import TrainPlan, choose, cross_validate, drop_labels, to_windows
+from affect_pipeline.model.train import (
+    TrainPlan,
+    choose,
+    cross_validate,
+    drop_labels,
+    has_answer,
+    heard_by_encoder,
+    prosody_columns,
+    to_windows,
+)
 
 Array = NDArray[np.float64]
 CALM = ("neutral", "calm")
+OFFICIAL = "official test part"
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,9 @@ class Figure:
     test, system, task : str
         Corpus, what was tested, which question.
     protocol : str
-        ``speakers held out``, ``never trained on``, or ``labels never used`` (its speech was heard without them).
+        ``speakers held out``, ``official test part`` of a corpus whose other parts taught, ``never trained on``,
+        ``labels never used`` (its speech was heard without them), or one of
+        `affect_pipeline.model.evaluate_transfer`.
     auc : float
         Area under the ROC curve over all recordings.
     within : float
@@ -130,16 +142,6 @@ def _personal(
     return (float(np.mean(inside)) if inside else float("nan")), shifted
 
 
-def by_sex(recordings: Sequence[Recording], logits: Array, system: str) -> dict[str, float]:
-    """Return areas by corpus, task and sex, where the corpus tells."""
-    found = {}
-    for sex in ("f", "m"):
-        mine = [i for i, r in enumerate(recordings) if r.sex == sex]
-        for figure in figures([recordings[i] for i in mine], logits[mine], system, "") if mine else []:
-            found[f"{figure.test}.{figure.task}.{sex}"] = round(figure.auc, 4)
-    return found
-
-
 @dataclass(frozen=True)
 class Judged:
     """Logits of one corpus' recordings, shape (n, 3), and how they came about."""
@@ -158,11 +160,13 @@ def judge(
     """Return logits of the labelled corpora, from speakers that the heads did not hear."""
     heard = encoder.affect.training.get("corpora", {})
     taught = [c for c in corpora if heard.get(c[0].corpus, {}).get("labelled")]
-    others = [c for c in corpora if not heard.get(c[0].corpus, {}).get("labelled") and _has_answers(c)]
+    others = [c for c in corpora if not heard.get(c[0].corpus, {}).get("labelled") and has_answers(c)]
     judged = [
         _as_it_is(encoder, c, "labels never used" if c[0].corpus in heard else "never trained on", work, done)
         for c in others
     ]
+    official = [[r for r in corpus if r.split == "test" and has_answer(r)] for corpus in taught]
+    judged += [_as_it_is(encoder, corpus, OFFICIAL, work, done) for corpus in official if corpus]
     if not taught:
         return judged
     plan = training_plan(encoder)
@@ -171,9 +175,10 @@ def judge(
     taught += unlabelled.values()
     recordings = [r for corpus in taught for r in choose(corpus, plan)]
     embedded = embed(encoder, recordings, copies=plan.copies, seed=plan.seed, cache=work, done=done)
-    n_prosody = encoder.prosody.n_summaries if encoder.affect.use_prosody else 0
     windows = to_windows(embedded, recordings)
-    logits, _ = cross_validate(embedded, recordings, windows, plan.heads, n_prosody)
+    logits, _ = cross_validate(embedded, recordings, windows, plan.heads, prosody_columns(encoder))
+    # Speakers with whose labels the encoder was tuned are not held out, whatever the heads heard.
+    logits[heard_by_encoder(encoder, recordings)] = np.nan
     for name in sorted(name for name, entry in heard.items() if entry["labelled"]):
         rows = [i for i, r in enumerate(recordings) if r.corpus == name]
         if rows:
@@ -181,7 +186,8 @@ def judge(
     return judged
 
 
-def _has_answers(corpus: Sequence[Recording]) -> bool:
+def has_answers(corpus: Sequence[Recording]) -> bool:
+    """Return whether any recording answers any of `TASKS`."""
     return any(not np.isnan(answers(corpus, task)).all() for task in TASKS)
 
 

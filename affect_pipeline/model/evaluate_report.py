@@ -15,14 +15,19 @@ from rich.table import Table
 from affect_pipeline.model.calibration import Calibration, fit_calibration, reliability, sigmoid
 from affect_pipeline.model.corpora import Recording
 from affect_pipeline.model.encoder import AffectiveEncoder, folder_digest
-from affect_pipeline.model.evaluate import Figure, Judged, as_json, by_sex, figures, judge
+from affect_pipeline.model.evaluate import OFFICIAL, Figure, Judged, as_json, figures, judge
+from affect_pipeline.model.evaluate_groups import GroupFigure, group_figures, sort_groups
 from affect_pipeline.model.evaluate_references import describe_all, egemaps, pooled_teacher, reference_figures
 from affect_pipeline.model.evaluate_runtime import Cost, coverage, measure_cost
+from affect_pipeline.model.evaluate_transfer import BY_CORPUS, BY_LANGUAGE, judge_transfer
 from affect_pipeline.model.heads import TASKS, answers
+from affect_pipeline.model.summary import finite
 from affect_pipeline.model.teacher import load_teacher
 from affect_pipeline.model.train import drop_labels
 
 EGEMAPS, TEACHER, OURS = "eGeMAPS + logistic", "teacher + logistic", "ours"
+PROTOCOLS = ("speakers held out", OFFICIAL, "never trained on", "labels never used", BY_CORPUS, BY_LANGUAGE)
+"""In the order of the table."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +50,18 @@ class Report:
     digest: str
     figures: tuple[Figure, ...]
     calibration: dict[str, Calibration]
-    by_sex: dict[str, float]
+    by_group: tuple[GroupFigure, ...]
     coverage: dict[str, dict[str, float]]
     unscored: dict[str, int]
     cost: Cost
 
     def gate(self) -> dict[str, float]:
-        """Return the numbers that a successor has to reach, the higher the better."""
-        counted = ("speakers held out", "never trained on")
+        """Return the numbers that a successor has to reach, the higher the better.
+
+        ``<corpus>.<question>``: the area over all recordings of every labelled corpus whose speakers the heads did not
+        hear, whether the corpus taught others of its speakers or nobody, so no single corpus decides.
+        """
+        counted = ("speakers held out", "never trained on")  # one figure a corpus and question
         ours = [f for f in self.figures if f.system == OURS and f.protocol in counted]
         return {f"{f.test}.{f.task}": round(f.auc, 4) for f in ours}
 
@@ -71,17 +80,18 @@ class Report:
         return said
 
     def as_json(self) -> dict[str, Any]:
-        """Return the content of ``evaluation.json``."""
-        return {
+        """Return the content of ``evaluation.json``: numbers that are not there are null, JSON has no word for NaN."""
+        content = {
             "digest": self.digest,
             "gate": self.gate(),
             "figures": as_json(self.figures),
             "calibration": {name: asdict(value) for name, value in self.calibration.items()},
-            "by_sex": self.by_sex,
+            "by_group": [group.as_json() for group in self.by_group],
             "coverage": self.coverage,
             "unscored": self.unscored,
             "cost": asdict(self.cost),
         }
+        return dict(finite(content))
 
 
 def evaluate_model(asked: Request, done: Callable[[], None] | None = None) -> Report:
@@ -98,14 +108,15 @@ def evaluate_model(asked: Request, done: Callable[[], None] | None = None) -> Re
     cost = measure_cost(asked.folder, asked.timed_journals)
     corpora = [*asked.corpora, *(drop_labels(corpus) for corpus in asked.unlabelled)]
     judged = judge(encoder, corpora, asked.work, done)
-    rows = [f for j in judged for f in figures(j.recordings, j.logits, OURS, j.protocol)]
+    transferred = judge_transfer(encoder, corpora, asked.work, done)
+    rows = [f for j in (*judged, *transferred) for f in figures(j.recordings, j.logits, OURS, j.protocol)]
     if asked.references:
         rows += _references(asked, judged, done)
     return Report(
         digest=folder_digest(asked.folder),
-        figures=tuple(sorted(rows, key=lambda f: (f.protocol != "speakers held out", f.test, f.task, f.system))),
+        figures=tuple(sorted(rows, key=lambda f: (PROTOCOLS.index(f.protocol), f.test, f.task, f.system))),
         calibration=_calibration(judged, encoder.affect.temperature),
-        by_sex={k: v for j in judged for k, v in by_sex(j.recordings, j.logits, OURS).items()},
+        by_group=sort_groups([group for j in judged for group in group_figures(j, OURS)]),
         coverage={j.recordings[0].corpus: coverage(asked.folder, j.recordings) for j in judged},
         unscored={j.recordings[0].corpus: int(np.isnan(j.logits).all(1).sum()) for j in judged},
         cost=cost,
@@ -154,4 +165,18 @@ def figure_table(rows: Sequence[Any]) -> Table:
     for f in rows:
         numbers = ("-" if math.isnan(v) else f"{v:.3f}" for v in (f.auc, f.within, f.personal))
         table.add_row(f.test, f.task, f.system, f.protocol, *numbers, str(f.n), str(f.n_speakers))
+    return table
+
+
+def group_table(rows: Sequence[GroupFigure]) -> Table:
+    """Return figures by sex, age band and language as a table for the terminal."""
+    table = Table(title="By group")
+    for column in ("by", "group", "test", "question", "protocol"):
+        table.add_column(column)
+    for column in ("raw", "within speaker", "recordings", "speakers"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        f = row.figure
+        numbers = ("-" if math.isnan(v) else f"{v:.3f}" for v in (f.auc, f.within))
+        table.add_row(row.by, row.group, f.test, f.task, f.protocol, *numbers, str(f.n), str(f.n_speakers))
     return table

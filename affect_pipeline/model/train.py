@@ -1,11 +1,13 @@
 """Training of heads on labelled corpora, with speaker-independent folds, into a model folder.
 
-The encoder stays as distillation left it: no label of any speaker has touched it, so the folds are honest, and
-what is trained fits on a laptop in minutes. Embeddings are kept in the work folder, so a run that was killed goes on.
+The encoder stays as it is: after distillation no label of any speaker has touched it, so the folds are honest, and
+what is trained fits on a laptop in minutes. After `affect_pipeline.model.fine_tune` only the speakers that it never met
+are judged. Embeddings are kept in the work folder, so a run that was killed goes on.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 
 from affect_pipeline.errors import CorpusError
 from affect_pipeline.model.calibration import Calibration, fit_calibration
-from affect_pipeline.model.corpora import EMOTIONS, Recording
+from affect_pipeline.model.corpora import EMOTIONS, TESTING_ONLY, Recording
 from affect_pipeline.model.embed import Embedded, embed
 from affect_pipeline.model.encoder import AffectiveEncoder
 from affect_pipeline.model.heads import TASKS, HeadPlan, Heads, Windows, answers, fit_heads
@@ -87,11 +89,15 @@ def train(
     recordings = [r for corpus in corpora for r in choose(corpus, plan)]
     embedded = embed(encoder, recordings, copies=plan.copies, seed=plan.seed, cache=work, done=done)
     windows = to_windows(embedded, recordings)
+    if taught := sorted({r.corpus for r in recordings if r.corpus in TESTING_ONLY and has_answer(r)}):
+        raise CorpusError(f"{', '.join(taught)} is for testing only: give it to `affect model evaluate`")
     if np.isnan(windows.answers).all():
         raise CorpusError("no recording has an emotion or depression label that the heads can learn from")
-    n_prosody = encoder.prosody.n_summaries if encoder.affect.use_prosody else 0
+    n_prosody = prosody_columns(encoder)
     heads = fit_heads(windows, plan.heads, n_prosody)
     logits, window_logits = cross_validate(embedded, recordings, windows, plan.heads, n_prosody)
+    heard = heard_by_encoder(encoder, recordings)
+    logits[heard], window_logits[heard[embedded.recording]] = np.nan, np.nan
     calibration = fit_calibration(logits[:, 0], answers(recordings, TASKS[0]))
     affect = replace(
         encoder.affect,
@@ -105,9 +111,9 @@ def train(
 
 def choose(corpus: Sequence[Recording], plan: TrainPlan) -> list[Recording]:
     """Return a corpus' labelled recordings, or a seeded sample of it if it has none."""
-    labelled = [r for r in corpus if not all(np.isnan(answers([r], task)[0]) for task in TASKS)]
+    labelled = [r for r in corpus if has_answer(r)]
     if labelled:
-        return labelled
+        return [r for r in labelled if r.split != "test"]  # an official test part teaches nobody
     rng = np.random.default_rng(plan.seed)
     n = min(plan.unlabelled_per_corpus, len(corpus))
     return [corpus[i] for i in sorted(rng.choice(len(corpus), n, replace=False))]
@@ -116,6 +122,32 @@ def choose(corpus: Sequence[Recording], plan: TrainPlan) -> list[Recording]:
 def drop_labels(corpus: Sequence[Recording]) -> list[Recording]:
     """Return recordings without their labels, for corpora whose labels are not to be learnt from."""
     return [replace(r, emotion=None, valence=None, arousal=None, phq8=None, depressed=None) for r in corpus]
+
+
+def has_answer(recording: Recording) -> bool:
+    """Return whether a recording answers any of `TASKS`."""
+    return any(not np.isnan(answers([recording], task)[0]) for task in TASKS)
+
+
+def prosody_columns(encoder: AffectiveEncoder) -> int:
+    """Return how many of the last columns of an embedding are measured prosody."""
+    return encoder.prosody.n_summaries if encoder.affect.use_prosody else 0
+
+
+def speaker_key(recording: Recording) -> str:
+    """Return a name for a speaker that a model may carry: not the corpus' own, which may be a patient's."""
+    return hashlib.sha256(f"{recording.corpus}/{recording.speaker}".encode()).hexdigest()[:16]
+
+
+def fine_tuned_on(encoder: AffectiveEncoder) -> dict[str, list[str]]:
+    """Return the corpora with whose labels the encoder itself was tuned, and keys of the speakers it never met."""
+    return dict(encoder.affect.training.get("fine_tuning", {}).get("held_out", {}))
+
+
+def heard_by_encoder(encoder: AffectiveEncoder, recordings: Sequence[Recording]) -> NDArray[np.bool_]:
+    """Return which recordings are of speakers with whose labels the encoder itself was tuned, shape (n,)."""
+    spared = fine_tuned_on(encoder)
+    return np.array([r.corpus in spared and speaker_key(r) not in spared[r.corpus] for r in recordings], np.bool_)
 
 
 def to_windows(embedded: Embedded, recordings: Sequence[Recording]) -> Windows:
@@ -190,7 +222,7 @@ def with_heads(encoder: AffectiveEncoder, heads: Heads, affect: Any) -> Affectiv
 
 
 def _encoder_training(encoder: AffectiveEncoder) -> dict[str, Any]:
-    return {name: value for name, value in encoder.affect.training.items() if name == "encoder"}
+    return {name: value for name, value in encoder.affect.training.items() if name in ("encoder", "fine_tuning")}
 
 
 def describe(recordings: Sequence[Recording], plan: TrainPlan) -> dict[str, Any]:
@@ -201,7 +233,7 @@ def describe(recordings: Sequence[Recording], plan: TrainPlan) -> dict[str, Any]
             r.corpus, {"language": r.language, "recordings": 0, "labelled": 0, "speakers": set()}
         )
         entry["recordings"] += 1
-        entry["labelled"] += any(not np.isnan(answers([r], task)[0]) for task in TASKS)
+        entry["labelled"] += has_answer(r)
         entry["speakers"].add(r.speaker)
     for entry in corpora.values():
         entry["speakers"] = len(entry["speakers"])

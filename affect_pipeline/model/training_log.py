@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,13 +22,40 @@ from affect_pipeline.model.tracking import experiment_id, mlflow_client
 from affect_pipeline.model.train import Trained, TrainPlan
 from affect_pipeline.settings import Settings
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 EXPERIMENT = "affect-training"
+MOST_METRICS = 1000
+VEGA_LITE = "https://vega.github.io/schema/vega-lite/v6.json"
 
 
-def log_training(settings: Settings, trained: Trained, plan: TrainPlan, rows: Sequence[Figure], folder: Path) -> str:
+def log_training(
+    settings: Settings,
+    trained: Trained,
+    plan: TrainPlan,
+    rows: Sequence[Figure],
+    folder: Path,
+    curve: Mapping[str, Sequence[float]] | None = None,
+) -> str:
     """Log a training as one MLflow run and return the run's id.
 
     File names and speakers of a corpus are not logged: a clinic may train on its own recordings.
+
+    Parameters
+    ----------
+    settings : Settings
+        The installation.
+    trained : Trained
+        What came out.
+    plan : TrainPlan
+        How it was trained.
+    rows : sequence of Figure
+        What was measured.
+    folder : Path
+        The saved model.
+    curve : mapping of str to sequence of float, optional
+        Losses of each step of the encoder's fine-tuning.
     """
     with mlflow_client(settings) as client:
         run = client.create_run(experiment_id(settings, client, EXPERIMENT))
@@ -38,11 +66,70 @@ def log_training(settings: Settings, trained: Trained, plan: TrainPlan, rows: Se
             client.log_metric(run_id, metric, number)
         client.set_tag(run_id, "model_digest", folder_digest(folder))
         client.set_tag(run_id, "code_version", code_version())
+        log_curve(client, run_id, curve or {}, "fine_tuning")
+        tuning = trained.encoder.affect.training.get("fine_tuning", {}).get("plan", {})
+        for name, value in _flat(tuning, "fine_tuning.").items():
+            client.log_param(run_id, name, value)
         client.log_dict(run_id, {t.name: confusion(trained, i) for i, t in enumerate(TASKS)}, "confusion.json")
+        client.log_text(run_id, json.dumps(confusion_chart(trained)), "confusion.vl.json")
+        client.log_dict(run_id, corpus_digests(trained.recordings), "data_digests.json")
         client.log_dict(run_id, asdict(trained.calibration), "calibration.json")
         client.log_text(run_id, json.dumps(calibration_chart(trained)), "calibration.vl.json")
         client.set_terminated(run_id)
     return run_id
+
+
+def log_distillation(
+    settings: Settings,
+    plan: Mapping[str, Any],
+    recordings: Sequence[Recording],
+    folder: Path,
+    curve: Mapping[str, Sequence[float]],
+    first_step: int = 0,
+) -> str:
+    """Log a distillation as one MLflow run and return the run's id.
+
+    Parameters
+    ----------
+    settings : Settings
+        The installation.
+    plan : mapping
+        Everything that decides the outcome: teacher and plan.
+    recordings : sequence of Recording
+        What was heard.
+    folder : Path
+        The saved student.
+    curve : mapping of str to sequence of float
+        Losses of each step.
+    first_step : int
+        Step of the first loss: a run that went on after a kill logs what it did itself.
+    """
+    with mlflow_client(settings) as client:
+        run_id = str(client.create_run(experiment_id(settings, client, EXPERIMENT)).info.run_id)
+        for name, value in {**_flat(dict(plan)), "data_digest": data_digest(recordings)}.items():
+            client.log_param(run_id, name, value)
+        log_curve(client, run_id, curve, "distillation", first_step)
+        client.log_dict(run_id, corpus_digests(recordings), "data_digests.json")
+        client.set_tag(run_id, "model_digest", folder_digest(folder))
+        client.set_tag(run_id, "code_version", code_version())
+        client.set_terminated(run_id)
+    return run_id
+
+
+def log_curve(
+    client: MlflowClient, run_id: str, curve: Mapping[str, Sequence[float]], name: str, first_step: int = 0
+) -> None:
+    """Log the losses of each step as metrics with steps, a thousand at a time as MLflow allows."""
+    from mlflow.entities import Metric
+
+    now_ms = int(time.time() * 1000)
+    points = [
+        Metric(f"{name}.{loss}", value, now_ms, first_step + step)
+        for loss, values in curve.items()
+        for step, value in enumerate(values)
+    ]
+    for start in range(0, len(points), MOST_METRICS):
+        client.log_batch(run_id, metrics=points[start : start + MOST_METRICS])
 
 
 def training_metrics(trained: Trained, rows: Sequence[Figure]) -> dict[str, float]:
@@ -67,6 +154,29 @@ def confusion(trained: Trained, index: int) -> dict[str, int]:
     return {name: int(np.sum(chosen)) for name, chosen in counts.items()}
 
 
+def confusion_chart(trained: Trained) -> dict[str, Any]:
+    """Return what was said to each emotion as a heat map in Vega-Lite: the share of its recordings above logit 0.
+
+    Emotion words have no head that speakers were held out from, so the matrix is of the three questions, which have.
+    """
+    emotions = np.array([r.emotion or "" for r in trained.recordings])
+    cells = []
+    for index, task in enumerate(TASKS):
+        said = trained.logits[:, index]
+        for emotion in sorted(set(emotions) - {""}):
+            mine = said[(emotions == emotion) & ~np.isnan(said)]
+            if mine.size:
+                share = round(float(np.mean(mine > 0)), 4)
+                cells.append({"emotion": emotion, "question": task.name, "yes": share, "n": int(mine.size)})
+    encoding = {
+        "x": {"field": "question", "type": "nominal"},
+        "y": {"field": "emotion", "type": "nominal"},
+        "color": {"field": "yes", "type": "quantitative", "scale": {"domain": [0, 1]}},
+        "tooltip": [{"field": name} for name in ("emotion", "question", "yes", "n")],
+    }
+    return {"$schema": VEGA_LITE, "data": {"values": cells}, "mark": "rect", "encoding": encoding}
+
+
 def calibration_chart(trained: Trained) -> dict[str, Any]:
     """Return the reliability diagram as a Vega-Lite specification."""
     points = [{"said": bin_.said, "true": bin_.true, "n": bin_.n} for bin_ in trained.calibration.reliability]
@@ -76,8 +186,7 @@ def calibration_chart(trained: Trained) -> dict[str, Any]:
     }
     diagonal = {"data": {"values": [{"said": 0, "true": 0}, {"said": 1, "true": 1}]}, "mark": "rule", "encoding": axes}
     bins = {"mark": {"type": "line", "point": True}, "encoding": {**axes, "tooltip": {"field": "n"}}}
-    schema = "https://vega.github.io/schema/vega-lite/v6.json"
-    return {"$schema": schema, "data": {"values": points}, "layer": [{**diagonal, "mark": "line"}, bins]}
+    return {"$schema": VEGA_LITE, "data": {"values": points}, "layer": [{**diagonal, "mark": "line"}, bins]}
 
 
 def data_digest(recordings: Sequence[Recording]) -> str:
@@ -87,6 +196,15 @@ def data_digest(recordings: Sequence[Recording]) -> str:
         digest.update(hashlib.sha256(r.path.read_bytes()).digest())
         digest.update(f"{r.corpus}|{r.speaker}|{r.emotion}|{r.phq8}".encode())
     return digest.hexdigest()
+
+
+def corpus_digests(recordings: Sequence[Recording]) -> dict[str, dict[str, Any]]:
+    """Return for each corpus how many recordings were given and the digest of their contents and labels."""
+    found = {}
+    for name in sorted({r.corpus for r in recordings}):
+        mine = [r for r in recordings if r.corpus == name]
+        found[name] = {"recordings": len(mine), "digest": data_digest(mine)}
+    return found
 
 
 def code_version() -> str:

@@ -128,6 +128,19 @@ def test_a_manifest_may_tell_language_sex_and_age(tmp_path: Path):
     assert (found.corpus, found.emotion, found.language, found.sex, found.age) == ("mine", "sad", "pl", "f", 44)
 
 
+@pytest.mark.parametrize(
+    ("name", "speaker", "sex", "age_band"),
+    [("emodb", "03", "m", "30-39"), ("emodb", "09", "f", "20-29"), ("ravdess", "Actor_12", "f", None)],
+)
+def test_a_manifest_of_a_documented_corpus_needs_no_sex_and_age(
+    tmp_path: Path, name: str, speaker: str, sex: str, age_band: str | None
+):
+    touch_wav(tmp_path / name / "a.wav")
+    (tmp_path / name / "manifest.csv").write_text(f"path,speaker,label\na.wav,{speaker},sad\n")
+    found = only(tmp_path / name)
+    assert (found.sex, found.age_band) == (sex, age_band)
+
+
 def test_a_manifest_without_speakers_is_refused(tmp_path: Path):
     (tmp_path / "manifest.csv").write_text("path,label\na.wav,sad\n")
     with pytest.raises(CorpusError, match="speaker"):

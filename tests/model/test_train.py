@@ -14,7 +14,7 @@ from affect_pipeline.model.corpora import EMOTIONS, Recording, read_corpus
 from affect_pipeline.model.embed import embed
 from affect_pipeline.model.encoder import AffectiveEncoder, tiny_encoder
 from affect_pipeline.model.heads import TASKS, HeadPlan, Windows, answers, fit_heads
-from affect_pipeline.model.train import Trained, TrainPlan, drop_labels, folds, to_windows, train
+from affect_pipeline.model.train import Trained, TrainPlan, choose, drop_labels, folds, to_windows, train
 from tests.model.voices import write_corpus
 
 PLAN = TrainPlan(heads=HeadPlan(folds=2), copies=1)
@@ -92,6 +92,13 @@ def test_the_saved_model_is_the_trained_one(trained: Trained, recordings: list[R
 def test_speech_without_labels_teaches_nothing_alone(recordings: list[Recording], cache: Path):
     with pytest.raises(CorpusError, match="label"):
         train(tiny_encoder(), [drop_labels(recordings[:4])], PLAN, cache)
+
+
+def test_an_official_test_part_teaches_nobody(recordings: list[Recording]):
+    parts = {"s0": "train", "s1": "train", "s2": "dev", "s3": "test"}
+    official = [replace(r, split=parts[r.speaker]) for r in recordings]
+    assert {r.speaker for r in choose(official, PLAN)} == {"s0", "s1", "s2"}
+    assert choose([r for r in official if r.split == "test"], PLAN) == []
 
 
 def test_answers_follow_the_words_the_ratings_and_the_questionnaire():

@@ -14,7 +14,15 @@ from affect_pipeline.model.evaluate import figures
 from affect_pipeline.model.heads import TASKS, answers
 from affect_pipeline.model.tracking import mlflow_client
 from affect_pipeline.model.train import Trained, TrainPlan
-from affect_pipeline.model.training_log import calibration_chart, confusion, data_digest, log_training
+from affect_pipeline.model.training_log import (
+    calibration_chart,
+    confusion,
+    confusion_chart,
+    corpus_digests,
+    data_digest,
+    log_distillation,
+    log_training,
+)
 from affect_pipeline.settings import Settings
 from tests.model.registries import copy_registry, registry_template  # noqa: F401 - a fixture
 from tests.model.voices import touch_wav
@@ -50,12 +58,52 @@ def test_a_training_is_logged_without_names(settings: Settings, registry_templat
     known, home = trained(tmp_path), copy_registry(registry_template, settings)
     tiny_encoder().save(tmp_path / "model")
     rows = figures(known.recordings, known.logits, "ours", "speakers held out")
-    run_id = log_training(home, known, TrainPlan(), rows, tmp_path / "model")
+    run_id = log_training(home, known, TrainPlan(), rows, tmp_path / "model", {"total": [0.9, 0.7, 0.6]})
     with mlflow_client(home) as client:
         run = client.get_run(run_id)
         assert run.data.tags["model_digest"] == folder_digest(tmp_path / "model")
         assert run.data.params["heads.folds"] == "6"
         assert run.data.metrics["acted_depression.auc"] == figures(known.recordings, known.logits, "", "")[0].auc
-        assert {f.path for f in client.list_artifacts(run_id)} >= {"confusion.json", "calibration.json"}
+        kept = {f.path for f in client.list_artifacts(run_id)}
+        assert kept >= {"confusion.json", "confusion.vl.json", "calibration.json", "calibration.vl.json"}
+        assert "data_digests.json" in kept
+        assert run.data.params["data_digest"] == data_digest(known.recordings)
+        assert run.data.tags["code_version"]
+        history = client.get_metric_history(run_id, "fine_tuning.total")
+        assert {m.step: m.value for m in history} == {0: 0.9, 1: 0.7, 2: 0.6}
         said = json.dumps(run.to_dictionary())
     assert "anna" not in said
+
+
+def test_the_confusion_chart_shows_how_often_each_emotion_was_said_yes_to(tmp_path: Path):
+    cells = confusion_chart(trained(tmp_path))["data"]["values"]
+    assert {(c["emotion"], c["question"]): (c["yes"], c["n"]) for c in cells} == {
+        ("neutral", "depression"): (0.3333, 3), ("sad", "depression"): (1.0, 2),
+    }  # fmt: skip
+
+
+def test_every_corpus_has_a_digest_of_its_own(tmp_path: Path):
+    rows = trained(tmp_path).recordings
+    other = Recording(rows[0].path, "other", "en", "x", "sad")
+    found = corpus_digests([*rows, other])
+    assert {name: entry["recordings"] for name, entry in found.items()} == {"acted": 6, "other": 1}
+    assert found["acted"]["digest"] == data_digest(rows) != found["other"]["digest"]
+
+
+def test_a_distillation_logs_its_losses_from_where_it_went_on(
+    settings: Settings,
+    registry_template: Path,  # noqa: F811
+    tmp_path: Path,
+):
+    home = copy_registry(registry_template, settings)
+    tiny_encoder().save(tmp_path / "student")
+    rows = trained(tmp_path).recordings
+    losses = {"total": [3.0, 2.0], "prosody": [1.0, 0.5]}
+    run_id = log_distillation(home, {"teacher": "loud", "steps": 12}, rows, tmp_path / "student", losses, 10)
+    with mlflow_client(home) as client:
+        run = client.get_run(run_id)
+        assert run.data.params["teacher"] == "loud"
+        assert run.data.tags["model_digest"] == folder_digest(tmp_path / "student")
+        history = client.get_metric_history(run_id, "distillation.total")
+        assert {m.step: m.value for m in history} == {10: 3.0, 11: 2.0}
+        assert "anna" not in json.dumps(run.to_dictionary())

@@ -26,7 +26,7 @@ from affect_pipeline.model.corpora.acted import (
 from affect_pipeline.model.corpora.depression import read_daic_woz, read_e_daic
 from affect_pipeline.model.corpora.recording import EMOTIONS, Recording, emotion_word
 
-__all__ = ["EMOTIONS", "LAYOUTS", "Recording", "emotion_word", "guess_layout", "read_corpus"]
+__all__ = ["EMOTIONS", "LAYOUTS", "TESTING_ONLY", "Recording", "emotion_word", "guess_layout", "read_corpus"]
 
 LAYOUTS: dict[str, Callable[[Path], Iterator[Recording]]] = {
     "manifest": read_manifest,
@@ -40,6 +40,8 @@ LAYOUTS: dict[str, Callable[[Path], Iterator[Recording]]] = {
     "daic-woz": read_daic_woz,
     "e-daic": read_e_daic,
 }
+TESTING_ONLY = ("emodb",)
+"""Corpora, by name, that test models and never teach one."""
 NAMES = {
     "ravdess": RAVDESS_NAME, "emodb": EMODB_NAME, "crema-d": CREMA_NAME, "tess": TESS_NAME,
     "emospeech": EMOSPEECH_NAME,

@@ -48,8 +48,8 @@ def read_manifest(folder: Path) -> Iterator[Recording]:
             language=row.get("language") or KNOWN_LANGUAGES.get(name, "und"),
             speaker=row["speaker"],
             emotion=emotion_word(row["label"]),
-            sex=row.get("sex") or _sex_of(name, row["speaker"]),
-            age=int(row["age"]) if row.get("age") else None,
+            sex=row.get("sex") or _person(name, row["speaker"])[0],
+            age=int(row["age"]) if row.get("age") else _person(name, row["speaker"])[1],
         )
 
 
@@ -140,11 +140,12 @@ def _rows(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter=delimiter))
 
 
-def _sex_of(corpus: str, speaker: str) -> str | None:
+def _person(corpus: str, speaker: str) -> tuple[str | None, int | None]:
+    """Return sex and age of a speaker where the corpus' own documentation tells them."""
     number = speaker.rsplit("_", 1)[-1]
     if corpus == "ravdess" and number.isdigit():
-        return "m" if int(number) % 2 else "f"
-    return EMODB_SPEAKERS.get(number, (None, None))[0] if corpus == "emodb" else None
+        return ("m" if int(number) % 2 else "f"), None
+    return EMODB_SPEAKERS.get(number, (None, None)) if corpus == "emodb" else (None, None)
 
 
 if set(RAVDESS_ORDER) != set(EMOTIONS):  # pragma: no cover - guards an edit of either

@@ -62,6 +62,11 @@ class Recording:
     split: str | None = None
     parts_s: tuple[tuple[float, float], ...] = ()
 
+    @property
+    def age_band(self) -> str | None:
+        """Decade of life, such as ``30-39``, as journals tell it."""
+        return None if self.age is None else f"{self.age // 10 * 10}-{self.age // 10 * 10 + 9}"
+
 
 def emotion_word(label: str) -> str | None:
     """Return our word for a corpus' label, None if it has none."""
