@@ -46,7 +46,9 @@ class AffectConfig:
     usual_sd: dict[str, float] = field(
         default_factory=lambda: {"depression_logit": 1.0, "valence": 0.3, "arousal": 0.3}
     )
-    depression_meaning: str = "low-mood proxy: acted sad against neutral and calm speech; not a clinical measure"
+    depression_meaning: str = (
+        "low-mood proxy: acted sad against neutral, and less against calm, speech; not a clinical measure"
+    )
     training: dict[str, Any] = field(default_factory=dict)
     licence: str = "CC-BY-NC-SA-4.0"
 
