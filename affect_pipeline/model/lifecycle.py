@@ -19,7 +19,13 @@ from affect_pipeline.settings import Settings
 from affect_pipeline.warehouse.engine import connect
 
 GATE = "gate"
-"""Section of ``evaluation.json`` whose numbers, the higher the better, decide whether a model may replace another."""
+"""Section of ``evaluation.json`` whose numbers, the higher the better, decide whether a model may replace another.
+
+`affect model evaluate` writes ``<corpus>.<question>`` (``ravdess.depression``, ``emodb.arousal``): the area under the
+ROC curve over speakers that the heads did not hear, for every labelled corpus it was given, be it by folds over the
+corpus' speakers or as one never trained on. No corpus decides alone: a candidate is measured on all corpora that the
+champion was measured on, and may be worse than it on none.
+"""
 
 TOLERANCE = 0.005
 """A gate metric may be this much lower: evaluating again on other draws of noise moves AUCs as much."""

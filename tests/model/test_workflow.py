@@ -7,6 +7,7 @@ import pytest
 from affect_pipeline.errors import CorpusError, GateFailed, ModelError, UnsafeModel
 from affect_pipeline.files import write_json
 from affect_pipeline.model.encoder import folder_digest, tiny_encoder
+from affect_pipeline.model.lifecycle import check_gate
 from affect_pipeline.model.registry import find_alias, find_version, resolve
 from affect_pipeline.model.shadow import RescoreResult
 from affect_pipeline.model.workflow import (
@@ -128,6 +129,22 @@ def test_a_candidate_is_trained_on_the_champions_encoder_and_measured(
     assert set(metrics["gate"]) == {"acted.depression", "acted.valence", "acted.arousal"}
     assert metrics["digest"] == folder_digest(folder)
     assert find_version(clinic, str(register_challenger(clinic, folder).version)).metrics == metrics
+
+
+def test_a_corpus_for_testing_only_gates_a_candidate_and_teaches_it_nothing(
+    clinic: Settings, acted: Corpora, tmp_path: Path
+) -> None:
+    both = Corpora({**acted.folders, "emodb": acted.folders["acted"]})
+    work = training_work(clinic)
+    fit_heads(resolve(clinic).folder, tmp_path / "alone", acted, work)
+    fit_heads(resolve(clinic).folder, tmp_path / "both", both, work)
+    assert folder_digest(tmp_path / "alone") == folder_digest(tmp_path / "both")
+    metrics = evaluate_candidate(tmp_path / "both", both, work)
+    corpora = {key.partition(".")[0] for key in metrics["gate"]}
+    assert corpora == {"acted", "emodb"}, "neither corpus decides alone"
+    better = {**metrics["gate"], "emodb.depression": 1.0, "acted.arousal": metrics["gate"]["acted.arousal"] - 0.1}
+    with pytest.raises(GateFailed, match=r"acted\.arousal"):
+        check_gate({"gate": better}, metrics)
 
 
 def test_a_candidate_that_was_not_measured_needs_a_corpus(tmp_path: Path) -> None:
