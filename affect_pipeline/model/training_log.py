@@ -200,7 +200,7 @@ def data_digest(recordings: Sequence[Recording]) -> str:
 
 def corpus_digests(recordings: Sequence[Recording]) -> dict[str, dict[str, Any]]:
     """Return for each corpus how many recordings were given and the digest of their contents and labels."""
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for name in sorted({r.corpus for r in recordings}):
         mine = [r for r in recordings if r.corpus == name]
         found[name] = {"recordings": len(mine), "digest": data_digest(mine)}
