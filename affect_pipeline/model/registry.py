@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -240,7 +241,7 @@ def _log_pyfunc(folder: Path, digest: str) -> ModelInfo:
         ColSpec(DataType.long if name == "n_windows" else DataType.double, name) for name in OUTPUT_COLUMNS
     ]
     tone = (0.1 * np.sin(np.arange(16_000) * (2 * np.pi * 150 / 16_000))).round(4)
-    with TemporaryDirectory() as scratch:
+    with TemporaryDirectory() as scratch, _no_bytecode():
         copy_model(folder, Path(scratch) / ARTIFACT)  # the four files of a model and nothing that lies beside them
         info: ModelInfo = mlflow.pyfunc.log_model(
             name=ARTIFACT,
@@ -255,6 +256,16 @@ def _log_pyfunc(folder: Path, digest: str) -> ModelInfo:
             pip_requirements=list(PIP_REQUIREMENTS),
         )
     return info
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """MLflow runs the logged program once from where it is stored; nothing but the program shall lie there."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _described(one: Any, aliases: dict[str, list[str]]) -> RegisteredModel:
