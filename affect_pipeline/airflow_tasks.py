@@ -159,7 +159,7 @@ def score(shard: int) -> dict[str, Any]:
 @task(
     trigger_rule="none_failed",
     inlets=_tables("scores", "biomarkers", "journals"),
-    outlets=_tables("day_values", "baselines", "chart_days", "drift_alerts", "alert_events"),
+    outlets=_tables("monitored_days", "baselines", "drift_alerts", "alert_events"),
 )
 def monitor() -> dict[str, Any]:
     """Compare every patient with their own baseline."""

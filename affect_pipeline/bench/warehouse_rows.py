@@ -13,6 +13,7 @@ from datetime import date, timedelta
 
 import sqlalchemy as sa
 
+from affect_pipeline.monitoring.channels import ADHERENCE
 from affect_pipeline.nights import Nights
 from affect_pipeline.warehouse.derive import derive_nights
 from affect_pipeline.warehouse.load import ensure_months
@@ -29,9 +30,11 @@ CURVES: dict[str, tuple[float, float]] = {
     "speech_rate": (4.2, -0.3),
     "pause_rate": (14.0, 2.5),
     "energy_variability": (6.0, -0.6),
-    "adherence": (0.7, 0.0),
+    "adherence": (1.0, 0.0),
 }
-"""Channel: its value at the usual level, and its slope against the depression logit."""
+"""Channel: its value at the usual level, and its slope against the depression logit; adherence is one on every day."""
+
+PARTS = ("centre", "slope")
 
 
 @dataclass(frozen=True)
@@ -78,22 +81,21 @@ def fill(engine: sa.Engine, made_up: MadeUp, progress: Callable[[str], None] = l
     }
 
     def run(name: str, **values: object) -> None:
-        progress(" ".join([name, *map(str, values.values())]))
+        progress(" ".join([name, str(values.get("channel", ""))]).rstrip())
         with engine.begin() as connection:
             connection.execute(sa.text(sql(f"bench/{name}")), {**shared, **values})
 
     with engine.begin() as connection:
         days = [made_up.last_day - timedelta(days=n) for n in range(made_up.n_days)]
-        ensure_months(connection, "scores", days)
+        for table in ("scores", "monitored_days"):
+            ensure_months(connection, table, days)
     for step in ("fill_patients", "fill_journals", "fill_deliveries", "fill_quality", "fill_model", "fill_scores"):
         run(step)
+    run("fill_monitored_days", **_curves(made_up.channels))
     for channel in made_up.channels:
-        centre, slope = CURVES[channel]
-        run("fill_day_values", channel=channel, centre=centre, slope=slope)
         run("fill_baselines", channel=channel)
         run("fill_short_baselines", channel=channel)
-        run("fill_chart_days", channel=channel, chart=channel)
-    run("fill_chart_days", channel="depression", chart="combined")
+    run("fill_charts")
     for step in ("fill_alerts", "fill_alert_events", "fill_runs"):
         run(step)
     progress("derive nights")
@@ -103,3 +105,9 @@ def fill(engine: sa.Engine, made_up: MadeUp, progress: Callable[[str], None] = l
     progress("analyze")
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text(sql("bench/refresh_statistics")))
+
+
+def _curves(channels: tuple[str, ...]) -> dict[str, float | None]:
+    """Return centre and slope of every channel, nothing for those that are not to be filled."""
+    filled = {name: curve if name in channels else (None, None) for name, curve in CURVES.items() if name != ADHERENCE}
+    return {f"{name}_{part}": value for name, curve in filled.items() for part, value in zip(PARTS, curve, strict=True)}

@@ -13,7 +13,7 @@ import pyarrow.csv as pacsv
 import sqlalchemy as sa
 
 from affect_pipeline.monitoring.arrays import Bytes, Texts
-from affect_pipeline.monitoring.binary import HEADER, TRAILER, read_state_rows, state_rows
+from affect_pipeline.monitoring.binary import HEADER, TRAILER, state_rows
 from affect_pipeline.monitoring.journals import Journals
 from affect_pipeline.monitoring.profile import Profile
 from affect_pipeline.monitoring.words import to_date, to_day
@@ -125,6 +125,45 @@ class WarehouseSource:
         return to_journals(read_table(self.connection, "monitor/list_journals", values | self.keys.bind(), _JOURNALS))
 
 
+class DueOnce:
+    """What is due on some nights, read once for everybody and handed out range by range."""
+
+    def __init__(self, connection: sa.Connection, model_digest: str, nights: range) -> None:
+        everyone = WarehouseSource(connection, model_digest)
+        self.by_night = {night: everyone.due(night) for night in nights}
+
+    def of(self, source: WarehouseSource) -> RangeSource:
+        """Return the journals of the patients of one range."""
+        return RangeSource(source, {night: _within(journals, source.keys) for night, journals in self.by_night.items()})
+
+
+@dataclass
+class RangeSource:
+    """A range of patients: what is due from memory, history and cohort from the warehouse; see `Source`."""
+
+    warehouse: WarehouseSource
+    by_night: dict[int, Journals]
+
+    def due(self, night: int) -> Journals:
+        """Return what is new on a night."""
+        return self.by_night[night]
+
+    def history(self, patients: Texts, night: int) -> Journals:
+        """Return all that had arrived from some patients by a night, up to its date."""
+        return self.warehouse.history(patients, night)
+
+    def cohort(self, first_day: int, night: int, min_days: int, n_patients: int) -> Journals:
+        """Return the journals from `first_day` on of the first patients with values on enough days."""
+        return self.warehouse.cohort(first_day, night, min_days, n_patients)
+
+
+def _within(journals: Journals, keys: KeyRange) -> Journals:
+    """Return the journals of a range of keys; they come in the order of patients."""
+    low = np.searchsorted(journals.patient, keys.first.encode(), side="left")
+    high = np.searchsorted(journals.patient, keys.last.encode(), side="right")
+    return journals.rows(slice(int(low), int(high)))
+
+
 def to_journals(table: pa.Table) -> Journals:
     """Return rows of ``list_journals`` as arrays."""
     columns = [_numbers(table, f"c{c}") for c in range(7)]
@@ -156,11 +195,15 @@ def _ascii(table: pa.Table, name: str, width: int) -> Texts:
     return np.frombuffer(joined.buffers()[2], np.uint8)[offsets[0] : offsets[-1]].view(f"S{width}")
 
 
-def read_states(connection: sa.Connection, model_digest: str, keys: KeyRange) -> tuple[Texts, Bytes, set[int]]:
-    """Return patient keys, packed states and the versions they were packed in."""
-    values = {"model_digest": model_digest} | keys.bind()
-    patients, versions, packed = read_state_rows(copy_out(connection, "monitor/list_states", values, "binary"))
-    return patients, packed, set(versions.tolist())
+def read_states(connection: sa.Connection, model_digest: str, keys: KeyRange) -> tuple[Texts, Bytes]:
+    """Return patient keys and packed states; all were packed alike, or progress would begin anew."""
+    statement = sa.text(sql("monitor/list_states")).compile(dialect=connection.dialect)
+    cursor = connection.connection.driver_connection
+    assert cursor is not None
+    with cursor.cursor(binary=True) as reader:
+        names, states = reader.execute(str(statement), {"model_digest": model_digest} | keys.bind()).fetchone()
+    patients = np.frombuffer(names.encode(), "S32")
+    return patients, np.frombuffer(states, np.uint8).reshape(len(patients), -1 if len(patients) else 0)
 
 
 def write_states(connection: sa.Connection, model_digest: str, keys: KeyRange, world: World) -> None:

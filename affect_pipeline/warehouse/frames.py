@@ -15,6 +15,7 @@ _ARROW_TYPES = {
     "date": pa.date32(),
     "timestamp with time zone": pa.timestamp("us", "UTC"),
     "double precision": pa.float64(),
+    "real": pa.float32(),
     "integer": pa.int64(),
     "bigint": pa.int64(),
     "boolean": pa.bool_(),

@@ -20,7 +20,7 @@ TO affect_pipeline;
 -- The pipeline writes what it computes, and never changes what people did.
 GRANT SELECT, INSERT, UPDATE, DELETE ON
 affect.patients, affect.journals, affect.deliveries, affect.audio_quality, affect.quality_checks, affect.biomarkers,
-affect.scores, affect.model_versions, affect.day_values, affect.baselines, affect.chart_days, affect.chart_state,
+affect.scores, affect.model_versions, affect.monitored_days, affect.baselines, affect.chart_state,
 affect.drift_alerts, affect.alert_events, affect.nights, affect.cohort_profiles, affect.monitor_progress
 TO affect_pipeline;
 GRANT SELECT, INSERT, UPDATE ON affect.runs TO affect_pipeline;
@@ -35,7 +35,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON affect.access_tokens TO affect_pipeline;
 -- Analysts read all clinics, under pseudonyms, and not what people wrote in their own words.
 GRANT SELECT ON
 affect.patients, affect.journals, affect.deliveries, affect.audio_quality, affect.quality_checks, affect.biomarkers,
-affect.scores, affect.model_versions, affect.day_values, affect.baselines, affect.chart_days, affect.drift_alerts,
+affect.scores, affect.model_versions, affect.monitored_days, affect.baselines, affect.drift_alerts,
 affect.alert_events, affect.nights, affect.runs, affect.quarantine_releases, affect.care_assignments
 TO affect_analyst;
 GRANT SELECT (action_id, alert_id, actor, kind, at) ON affect.alert_actions TO affect_analyst;
@@ -44,7 +44,7 @@ GRANT SELECT (login, display_name) ON affect.people TO affect_analyst;
 -- Counselors read their patients (row-level security says which) and act on alerts in their own name.
 GRANT SELECT ON
 affect.patients, affect.journals, affect.audio_quality, affect.quality_checks, affect.biomarkers, affect.scores,
-affect.model_versions, affect.day_values, affect.baselines, affect.chart_days, affect.drift_alerts,
+affect.model_versions, affect.monitored_days, affect.baselines, affect.drift_alerts,
 affect.alert_events, affect.alert_actions, affect.nights, affect.runs, affect.quarantine_releases,
 affect.care_assignments, affect.people
 TO affect_counselor;
@@ -53,7 +53,7 @@ GRANT INSERT (alert_id, actor, kind, comment) ON affect.alert_actions TO affect_
 -- Administrators decide who sees whom and let journals out of quarantine.
 GRANT SELECT ON
 affect.patients, affect.journals, affect.deliveries, affect.audio_quality, affect.quality_checks, affect.biomarkers,
-affect.scores, affect.model_versions, affect.day_values, affect.baselines, affect.chart_days, affect.drift_alerts,
+affect.scores, affect.model_versions, affect.monitored_days, affect.baselines, affect.drift_alerts,
 affect.alert_events, affect.alert_actions, affect.nights, affect.runs, affect.quarantine_releases,
 affect.care_assignments, affect.people, affect.schema_migrations
 TO affect_admin;

@@ -27,7 +27,7 @@ BEGIN
     -- The other tables lean on the policy of patients: looked up row by row for a page about one patient, or hashed once
     -- for a scan, as the planner sees fit.
     FOREACH secured IN ARRAY ARRAY[
-        'journals', 'biomarkers', 'scores', 'day_values', 'baselines', 'chart_days', 'drift_alerts', 'care_assignments'
+        'journals', 'biomarkers', 'scores', 'monitored_days', 'baselines', 'drift_alerts', 'care_assignments'
     ] LOOP
         EXECUTE format(
             'CREATE POLICY own_patients ON affect.%1$I FOR SELECT TO affect_counselor '

@@ -15,7 +15,7 @@ from affect_pipeline.warehouse.dictionary import data_dictionary
 from affect_pipeline.warehouse.load import upsert
 from affect_pipeline.warehouse.queries import names
 from tests.warehouse.cohort import CHANGED, DAYS, NEW, PATIENTS, SECOND_MODEL, SILENT, clinic_of, load_cohort
-from tests.warehouse.rows import DAY, MODEL, frame, key
+from tests.warehouse.rows import DAY, MODEL, frame, key, monitored_day
 
 DOCS = Path(__file__).parents[2] / "docs"
 EMPTY_WHEN_ALL_IS_WELL = {"find_orphans", "find_device_problems"}
@@ -108,13 +108,12 @@ def test_reliability_is_the_one_of_the_textbook(warehouse: sa.Engine) -> None:
     """Two patients, two days each: MS between 4, MS within 0.5, ICC(1,1) = (4 - 0.5) / (4 + 0.5)."""
     values = {"one": (1.0, 2.0), "two": (3.0, 4.0)}
     rows = [
-        {"patient_key": key(name), "model_digest": MODEL, "channel": "valence", "local_day": DAYS[number],
-         "value": value, "se": 0.1, "n_journals": 1}
+        monitored_day(name, local_day=DAYS[number], valence=value, valence_se=0.1)
         for name, days in values.items() for number, value in enumerate(days)
     ]  # fmt: skip
     with warehouse.begin() as connection:
-        upsert(connection, "day_values", frame(*rows))
-    found = run(warehouse, "measure_reliability").iloc[0]
+        upsert(connection, "monitored_days", frame(*rows))
+    found = run(warehouse, "measure_reliability").set_index("channel").loc["valence"]
     assert found["icc"] == pytest.approx(3.5 / 4.5)
     assert found["minimal_detectable_change"] == pytest.approx(1.96)
 
