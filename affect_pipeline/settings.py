@@ -69,6 +69,16 @@ class Settings(BaseSettings):
     false_alarms_per_patient_90d: float = Field(
         default=0.10, gt=0, lt=1, description="Share of unchanged patients who get a false alarm within 90 days."
     )
+    alert_budget: int = Field(
+        default=10,
+        ge=1,
+        description="Patients with new alerts a care team can look at in a day; more are ranked, none is dropped.",
+    )
+    alert_budgets: str = Field(
+        default="",
+        pattern=r"^\s*([^=,]+=\s*[1-9]\d*\s*(,\s*[^=,]+=\s*[1-9]\d*\s*)*)?$",
+        description="Other budgets for single care teams (clinics), for instance north=5,south=20.",
+    )
     notify_urls: str = Field(
         default="", description="Apprise URLs that are told of new alerts, comma-separated. Empty: nobody."
     )
@@ -81,6 +91,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    def alert_budget_of(self, clinic: str | None) -> int:
+        """Return the patients with new alerts that the care team of a clinic can look at in a day."""
+        pairs = (pair.split("=") for pair in self.alert_budgets.split(",") if pair.strip())
+        return {name.strip(): int(number) for name, number in pairs}.get(clinic or "", self.alert_budget)
 
     @property
     def landing(self) -> str:

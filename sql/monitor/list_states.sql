@@ -1,5 +1,5 @@
--- States of patients from :first_key to :last_key, keys and states each as one piece: a row a patient would cost more than
--- what is in it.
+-- States of patients from :first_key to :last_key, keys and states each as one piece: a row a patient would cost more
+-- than what is in it.
 SELECT
     coalesce(string_agg(s.patient_key, ''), '') AS patient_keys,
     coalesce(string_agg(s.state, ''), '') AS states

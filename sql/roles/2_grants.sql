@@ -24,7 +24,8 @@ affect.scores, affect.model_versions, affect.monitored_days, affect.baselines, a
 affect.drift_alerts, affect.alert_events, affect.nights, affect.cohort_profiles, affect.monitor_progress
 TO affect_pipeline;
 GRANT SELECT, INSERT, UPDATE ON affect.runs TO affect_pipeline;
-GRANT SELECT, INSERT ON affect.alert_actions, affect.notifications, affect.quarantine_releases TO affect_pipeline;
+GRANT SELECT, INSERT ON affect.alert_actions, affect.notifications, affect.quarantine_releases, affect.known_changes
+TO affect_pipeline;
 GRANT SELECT ON affect.schema_migrations TO affect_pipeline;
 
 -- The service that asks who somebody is runs as the pipeline.
@@ -38,6 +39,7 @@ affect.patients, affect.journals, affect.deliveries, affect.audio_quality, affec
 affect.scores, affect.model_versions, affect.monitored_days, affect.baselines, affect.drift_alerts,
 affect.alert_events, affect.nights, affect.runs, affect.quarantine_releases, affect.care_assignments
 TO affect_analyst;
+GRANT SELECT (patient_key, onset_day, source, noted_at) ON affect.known_changes TO affect_analyst;
 GRANT SELECT (action_id, alert_id, actor, kind, at) ON affect.alert_actions TO affect_analyst;
 GRANT SELECT (login, display_name) ON affect.people TO affect_analyst;
 
@@ -46,8 +48,9 @@ GRANT SELECT ON
 affect.patients, affect.journals, affect.audio_quality, affect.quality_checks, affect.biomarkers, affect.scores,
 affect.model_versions, affect.monitored_days, affect.baselines, affect.drift_alerts,
 affect.alert_events, affect.alert_actions, affect.nights, affect.runs, affect.quarantine_releases,
-affect.care_assignments, affect.people
+affect.care_assignments, affect.people, affect.known_changes
 TO affect_counselor;
+GRANT INSERT (patient_key, onset_day, source, actor) ON affect.known_changes TO affect_counselor;
 GRANT INSERT (alert_id, actor, kind, comment) ON affect.alert_actions TO affect_counselor;
 
 -- Administrators decide who sees whom and let journals out of quarantine.
@@ -55,8 +58,9 @@ GRANT SELECT ON
 affect.patients, affect.journals, affect.deliveries, affect.audio_quality, affect.quality_checks, affect.biomarkers,
 affect.scores, affect.model_versions, affect.monitored_days, affect.baselines, affect.drift_alerts,
 affect.alert_events, affect.alert_actions, affect.nights, affect.runs, affect.quarantine_releases,
-affect.care_assignments, affect.people, affect.schema_migrations
+affect.care_assignments, affect.people, affect.schema_migrations, affect.known_changes
 TO affect_admin;
+GRANT INSERT (patient_key, onset_day, source, actor) ON affect.known_changes TO affect_admin;
 GRANT INSERT (alert_id, actor, kind, comment) ON affect.alert_actions TO affect_admin;
 GRANT INSERT (journal_id, actor, reason) ON affect.quarantine_releases TO affect_admin;
 GRANT INSERT, UPDATE, DELETE ON affect.people TO affect_admin;

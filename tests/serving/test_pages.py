@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from affect_pipeline.model.scorer import Scorer
 from affect_pipeline.serving import charts, words
+from affect_pipeline.serving.app import create_app
 from affect_pipeline.serving.digest import weekly_digest
 from affect_pipeline.serving.pages.model import figures
 from affect_pipeline.serving.pages.moved import moved_channels
@@ -66,6 +68,22 @@ def test_every_page_is_whole_and_names_itself(nora: TestClient, path: str) -> No
     assert page.text.count("<h1>") == 1
     assert page.text.count('aria-current="page"') == 1
     assert words.SHORT_DISCLAIMER in page.text
+
+
+def test_today_says_when_more_patients_alert_than_a_care_team_can_look_at_and_shows_them_all(
+    world: World, tiny_scorer: Scorer
+) -> None:
+    settings = world.settings.model_copy(update={"alert_budget": 1})
+    small = World(create_app(settings, load_scorer=lambda: tiny_scorer), settings, world.database, world.tokens)
+
+    within, beyond = (each.client("ana").get("/dashboard").text for each in (world, small))
+    found = world.client("ana").get("/alerts?state=new").json()["alerts"]
+
+    waiting = {alert["patient_key"] for alert in found}
+    assert "alert budget" not in within
+    assert len(waiting) > 2
+    assert "more than the alert budget of 1 a day" in beyond
+    assert all(f"alert-{alert['alert_id'][:8]}" in beyond for alert in found)
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -29,6 +29,7 @@ MATRIX = {
     "deliveries": ("SIUD", "S", "", "S"),
     "drift_alerts": ("SIUD", "S", "S", "S"),
     "journals": ("SIUD", "S", "S", "S"),
+    "known_changes": ("SI", "s", "Si", "Si"),
     "model_versions": ("SIUD", "S", "S", "S"),
     "monitor_progress": ("SIUD", "", "", ""),
     "monitored_days": ("SIUD", "S", "S", "S"),

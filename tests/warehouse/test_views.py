@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
+from affect_pipeline.errors import AffectError
+from affect_pipeline.monitoring.known import note
 from affect_pipeline.nights import Nights
 from affect_pipeline.warehouse.analyst import QueryError, list_queries, run_query
 from affect_pipeline.warehouse.derive import derive_nights
 from affect_pipeline.warehouse.dictionary import data_dictionary
 from affect_pipeline.warehouse.load import upsert
-from affect_pipeline.warehouse.queries import names
+from affect_pipeline.warehouse.queries import names, sql
 from tests.warehouse.cohort import CHANGED, DAYS, NEW, PATIENTS, SECOND_MODEL, SILENT, clinic_of, load_cohort
 from tests.warehouse.rows import DAY, MODEL, frame, key, monitored_day
 
@@ -86,6 +88,24 @@ def test_a_trend_holds_the_running_week_and_the_deviation(cohort: sa.Engine) -> 
     last = found.iloc[-1]
     assert last["mean_7_days"] == pytest.approx(found["value"].iloc[-7:].mean())
     assert last["deviation_sd"] == pytest.approx((last["value"] - last["expected"]) / 0.35)
+
+
+def test_misses_are_counted_by_group_once_there_were_four_weeks_to_find_a_change_in(cohort: sa.Engine) -> None:
+    onsets = {CHANGED: DAYS[12], "cleo": DAYS[5], "eve": DAYS[30]}
+    with cohort.connect() as connection:
+        for name, day in onsets.items():
+            note(connection, key(name), day, "questionnaire", "ann")
+        note(connection, key("cleo")[:20], DAYS[5], "admission", "ann")
+        found = connection.execute(sa.text(sql("queries/rate_alerts_by_group")), {"dimension": "clinic"}).mappings()
+        counts = {row["group_name"]: (row["n_known_changes"], row["n_missed"], row["miss_rate"]) for row in found}
+        connection.rollback()
+    assert counts == {"north": (2, 1, 0.5), "south": (0, 0, None)}
+
+
+@pytest.mark.parametrize("prefix", ["", "no such patient"])
+def test_a_known_change_belongs_to_one_patient(cohort: sa.Engine, prefix: str) -> None:
+    with cohort.connect() as connection, pytest.raises(AffectError, match="patient key begins"):
+        note(connection, prefix, DAYS[3], "questionnaire", "ann")
 
 
 def test_nights_are_counted(cohort: sa.Engine) -> None:
