@@ -85,7 +85,13 @@ class Settings(BaseSettings):
     nightly_deadline_minutes: int = Field(
         default=240, ge=1, description="Minutes after which a night that is still running raises a deadline alert."
     )
+    gpu_image: str = Field(
+        default="", description="Container image of tasks that ask Kubernetes for a GPU. Empty: that of all other tasks."
+    )
     threads: int = Field(default=0, ge=0, description="Compute threads of one task; 0 means all cores.")
+    tasks_at_once: int = Field(
+        default=1, ge=1, description="Measure tasks that share the cores of this machine; each takes its share of them."
+    )
 
     @field_validator("home")
     @classmethod
