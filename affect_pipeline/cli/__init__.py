@@ -17,7 +17,7 @@ from affect_pipeline.errors import AffectError
 GROUPS: dict[str, str | tuple[str, ...]] = {
     "warehouse": "affect_pipeline.cli.warehouse",
     "people": "affect_pipeline.cli.people",
-    "bench": "affect_pipeline.cli.bench",
+    "bench": ("affect_pipeline.cli.bench", "affect_pipeline.cli.bench_speed"),
     "alerts": "affect_pipeline.cli.alerts",
     "quarantine": "affect_pipeline.cli.quarantine",
     "model": ("affect_pipeline.cli.model", "affect_pipeline.cli.model_lifecycle"),
