@@ -173,5 +173,3 @@ def _empty(engine: sa.Engine) -> None:
 
     with engine.begin() as connection:
         connection.execute(sa.text(sql("bench/empty_scores")))
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text(sql("bench/checkpoint")))
