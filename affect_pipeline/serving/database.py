@@ -120,7 +120,10 @@ class Queries:
         **values : object
             Its bound parameters.
         """
-        return [dict(row) for row in self._run(name, values).mappings()]
+        found = self._run(name, values)
+        names = list(found.keys())
+        # A mapping a row would cost more than the query: a trend has a thousand rows.
+        return [dict(zip(names, row, strict=True)) for row in found]
 
     def row(self, name: str, **values: Any) -> Row | None:
         """Run a query and return its first row, or None."""

@@ -100,6 +100,8 @@ def with_words(alert: Row, night: Row | None) -> Row:
 def _around(queries: Queries, night: Row | None) -> dict[str, Any]:
     """Return what changed on the newest night, and who could not be judged."""
     unjudged = queries.rows("list_unjudged", page_size=SHORT_LIST + 1)
+    if len(unjudged) <= SHORT_LIST:
+        unjudged += queries.rows("list_without_baseline", page_size=SHORT_LIST + 1 - len(unjudged))
     if night is None:
         return {
             "changes": {},
