@@ -81,10 +81,10 @@ def train(
     unlabelled: UnlabelledOption = None,
     work: WorkOption = Path(".affect/train"),
     seed: Annotated[int, typer.Option(help="Seed of folds and augmentation.")] = 7,
-    calm: Annotated[
-        bool, typer.Option(help="Teach the depression head sadness against calm too, not only neutral.")
-    ] = True,
-    nuisance: Annotated[float, typer.Option(help="Strength of shrinking what should not matter; 0 for none.")] = 3.0,
+    calm_weight: Annotated[
+        float, typer.Option(min=0, help="Weight of acted calm, beside neutral, in what sadness is told from.")
+    ] = 0.1,
+    nuisance: Annotated[float, typer.Option(help="Strength of shrinking what should not matter; 0 for none.")] = 0.0,
     log: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Log the training to MLflow.")] = True,
 ) -> None:
     """Fit the heads for depression, valence, arousal and emotions, with speaker-independent folds."""
@@ -95,8 +95,7 @@ def train(
     from affect_pipeline.model.train import train as run
 
     corpora = [*_corpora(corpus), *(drop_labels(r) for r in _corpora(unlabelled, needed=False))]
-    against = ("neutral", "calm") if calm else ("neutral",)
-    plan = TrainPlan(heads=HeadPlan(nuisance_strength=nuisance, sad_against=against, seed=seed), seed=seed)
+    plan = TrainPlan(heads=HeadPlan(nuisance_strength=nuisance, calm_weight=calm_weight, seed=seed), seed=seed)
     with _progress() as bar:
         trained = run(AffectiveEncoder.load(encoder), corpora, plan, work, _task(bar, "embedding", None))
     trained.encoder.save(out)

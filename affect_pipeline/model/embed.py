@@ -17,11 +17,12 @@ import torch
 from numpy.typing import NDArray
 
 from affect_pipeline.acoustics.preprocessing import normalise, prepare
-from affect_pipeline.model.augment import AugmentPlan, augment, change_speed
+from affect_pipeline.model.augment import AugmentPlan, augment
 from affect_pipeline.model.batching import BUCKET_STEP_S, OVERLAP_S, cut, plan_windows
 from affect_pipeline.model.corpora import Recording
 from affect_pipeline.model.encoder import AffectiveEncoder
 from affect_pipeline.model.features import read_audio
+from affect_pipeline.model.prosody import summary_names
 
 RATE_HZ = 16_000
 LEAST_SPEECH_S = 0.4
@@ -107,9 +108,8 @@ def embed(
 
 def front_digest(encoder: AffectiveEncoder) -> str:
     """Return a digest of what decides the raw embedding: the encoder's weights, and how it is pooled."""
-    digest = hashlib.sha256(
-        repr((encoder.affect.pooled_layers, encoder.affect.use_prosody, encoder.affect.window_s)).encode()
-    )
+    prosody = summary_names() if encoder.affect.use_prosody else ()
+    digest = hashlib.sha256(repr((encoder.affect.pooled_layers, prosody, encoder.affect.window_s)).encode())
     for name, value in sorted(encoder.wav2vec2.state_dict().items()):
         digest.update(name.encode() + value.float().numpy().tobytes())
     return digest.hexdigest()[:24]
@@ -144,11 +144,8 @@ def _voices(recording: Recording, copies: int, rng: np.random.Generator) -> list
     voices = [prepare(samples, RATE_HZ)]
     if voices[0].size < LEAST_SPEECH_S * RATE_HZ:
         return []
-    plan = AugmentPlan()
-    for _ in range(copies):
-        voice = change_speed(voices[0], rng.uniform(*plan.speed_range)) if rng.random() < plan.speed else voices[0]
-        voices.append(normalise(augment(voice, rng, plan)))
-    return voices
+    # Rooms, noise and codecs, but the same throat: pitch and formants of a copy shall still tell how it was said.
+    return voices + [normalise(augment(voices[0], rng, AugmentPlan())) for _ in range(copies)]
 
 
 def windows_of(encoder: AffectiveEncoder, voice: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[float]]:

@@ -172,7 +172,7 @@ def judge(
     recordings = [r for corpus in taught for r in choose(corpus, plan)]
     embedded = embed(encoder, recordings, copies=plan.copies, seed=plan.seed, cache=work, done=done)
     n_prosody = encoder.prosody.n_summaries if encoder.affect.use_prosody else 0
-    windows = to_windows(embedded, recordings, plan.heads)
+    windows = to_windows(embedded, recordings)
     logits, _ = cross_validate(embedded, recordings, windows, plan.heads, n_prosody)
     for name in sorted(name for name, entry in heard.items() if entry["labelled"]):
         rows = [i for i, r in enumerate(recordings) if r.corpus == name]
@@ -209,9 +209,7 @@ def training_plan(encoder: AffectiveEncoder) -> TrainPlan:
     written = dict(encoder.affect.training.get("plan", {}))
     if not written:
         return TrainPlan()
-    heads = {**written["heads"]}
-    heads["sad_against"] = tuple(heads.get("sad_against", HeadPlan.sad_against))
-    return TrainPlan(**{**written, "heads": HeadPlan(**heads)})
+    return TrainPlan(**{**written, "heads": HeadPlan(**written["heads"])})
 
 
 def as_json(rows: Sequence[Figure]) -> list[dict[str, object]]:

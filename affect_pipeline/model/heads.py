@@ -1,9 +1,10 @@
 """Linear heads on embeddings: what they are asked, and how they are fitted to hold on voices never heard.
 
-Labelled speech is little and acted, so heads are linear, and they are kept from leaning on what differs between
-recordings for other reasons: words, voices, rooms, languages. These directions are learnt from unlabelled speech
-and from augmented copies, and shrunk before fitting (within-class covariance normalisation, Hatch et al. 2006,
-made soft: ``(I + strength * N) ** -1/2``).
+Labelled speech is little and acted, so heads are linear, and each is the sum of two that were fitted apart: one on the
+encoder's pooled states, one on measured prosody. Fitted together, the many states win where they know the corpus; apart,
+prosody keeps its say where the language is new. Directions that differ between recordings for other reasons (words,
+voices, rooms) can be learnt from unlabelled speech and augmented copies, and shrunk before fitting (within-class
+covariance normalisation, Hatch et al. 2006, made soft: ``(I + strength * N) ** -1/2``).
 """
 
 from __future__ import annotations
@@ -41,16 +42,32 @@ TASKS = (
 class HeadPlan:
     """How heads are fitted.
 
-    `sad_against` are the moods that the depression head learns to tell sadness from. Acted calm is slow, low and soft,
-    as quiet sadness is: with it among them, the head learns tearful sadness.
+    Parameters
+    ----------
+    inverse_penalty, prosody_inverse_penalty : float
+        C of the logistic regressions on states and on prosody.
+    prosody_share : float
+        Weight of prosody in the sum of the two, whose logits have the same spread over the training recordings.
+    nuisance_strength : float
+        How much directions that should not matter are shrunk; 0 for not at all.
+    calm_weight : float
+        Weight of acted calm among the moods that the depression head learns to tell sadness from; neutral has 1.
+        Acted calm is slow, low and soft, as quiet sadness is: the more it counts, the more tearful the sadness that
+        the head hears.
+    copy_weight : float
+        Weight of an augmented copy of a recording beside the recording itself.
+    folds, seed : int
+        Of the cross-validation by speaker.
     """
 
     inverse_penalty: float = 0.01
-    nuisance_strength: float = 3.0
-    prosody_share: float = 0.3
+    prosody_inverse_penalty: float = 0.03
+    prosody_share: float = 0.35
+    nuisance_strength: float = 0.0
+    calm_weight: float = 0.1
+    copy_weight: float = 0.3
     folds: int = 6
     seed: int = 7
-    sad_against: tuple[str, ...] = ("neutral", "calm")
 
 
 @dataclass(frozen=True)
@@ -135,41 +152,60 @@ def fit_heads(windows: Windows, plan: HeadPlan, n_prosody: int, with_emotions: b
     plan : HeadPlan
         How.
     n_prosody : int
-        How many of the last columns are prosody; they are given `HeadPlan.prosody_share` of the variance.
+        How many of the last columns are prosody; they get a head of their own, see `HeadPlan.prosody_share`.
     with_emotions : bool
         Also fit the auxiliary head for emotion words, which folds do without.
     """
-    from sklearn.linear_model import LogisticRegression
-
     mean, scale = _standard(windows)
     blank = np.zeros((3, 0))
-    empty = Heads(mean, scale, blank, np.zeros(3), blank, np.zeros(0), ())
-    z = empty.standardise(windows.raw)
-    transform = _transform(z, windows, plan, n_prosody)
-    x = z @ transform
-    weights, bias = np.zeros((3, z.shape[1])), np.zeros(3)
-    for index in range(len(TASKS)):
+    z = Heads(mean, scale, blank, np.zeros(3), blank, np.zeros(0), ()).standardise(windows.raw)
+    size = z.shape[1]
+    parts = [part for part in (slice(0, size - n_prosody), slice(size - n_prosody, size)) if part.start < part.stop]
+    shares = [1 - plan.prosody_share, plan.prosody_share] if len(parts) == 2 else [1.0]
+    penalties = [plan.prosody_inverse_penalty if part.start and n_prosody else plan.inverse_penalty for part in parts]
+    transforms = [_transform(z[:, part], windows, plan) for part in parts]
+    weights, bias = np.zeros((len(TASKS), size)), np.zeros(len(TASKS))
+    for index, task in enumerate(TASKS):
         known = ~np.isnan(windows.answers[:, index])
         if len(np.unique(windows.answers[known, index])) < 2:
             continue
-        model = LogisticRegression(C=plan.inverse_penalty, max_iter=500, class_weight="balanced")
-        model.fit(x[known], windows.answers[known, index], sample_weight=_weights(windows.group[known]))
-        weights[index], bias[index] = transform @ model.coef_[0], model.intercept_[0]
+        truth, importance = windows.answers[known, index], _importance(windows.where(known), task, plan)
+        for part, transform, share, penalty in zip(parts, transforms, shares, penalties, strict=True):
+            direction = transform @ _logistic(z[known, part] @ transform, truth, importance, penalty)[0]
+            spread = np.std(z[known, part] @ direction) + 1e-9
+            weights[index, part] = share * direction / spread
+        slope, bias[index] = _logistic((z[known] @ weights[index])[:, None], truth, importance, 1.0)
+        weights[index] *= slope
     named = (
-        _fit_emotions(x, windows, plan, transform) if with_emotions else (np.zeros((0, x.shape[1])), np.zeros(0), ())
+        _fit_emotions(z, windows, plan) if with_emotions else (np.zeros((0, size)), np.zeros(0), ())
     )
     return Heads(mean, scale, weights, bias, *named)
 
 
-def _fit_emotions(x: Array, windows: Windows, plan: HeadPlan, transform: Array) -> tuple[Array, Array, tuple[str, ...]]:
+def _logistic(x: Array, truth: Array, importance: Array, inverse_penalty: float) -> tuple[Array, float]:
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=inverse_penalty, max_iter=500, class_weight="balanced")
+    model.fit(x, truth, sample_weight=importance)
+    return np.asarray(model.coef_[0], np.float64), float(model.intercept_[0])
+
+
+def _importance(windows: Windows, task: Task, plan: HeadPlan) -> Array:
+    """Give each speaker the same total weight, and copies and, where sadness is asked for, calm less of it."""
+    weights = _weights(windows.group) * np.where(windows.copy > 0, plan.copy_weight, 1.0)
+    calm = windows.emotion == EMOTIONS.index("calm")
+    return np.where(calm & (task.name == "depression"), plan.calm_weight * weights, weights)
+
+
+def _fit_emotions(z: Array, windows: Windows, plan: HeadPlan) -> tuple[Array, Array, tuple[str, ...]]:
     from sklearn.linear_model import LogisticRegression
 
     known = windows.emotion >= 0
     if len(np.unique(windows.emotion[known])) < 3:
-        return np.zeros((0, x.shape[1])), np.zeros(0), ()
+        return np.zeros((0, z.shape[1])), np.zeros(0), ()
     model = LogisticRegression(C=plan.inverse_penalty, max_iter=300, class_weight="balanced")
-    model.fit(x[known], windows.emotion[known])
-    return model.coef_ @ transform.T, model.intercept_, tuple(EMOTIONS[i] for i in model.classes_)
+    model.fit(z[known], windows.emotion[known])
+    return model.coef_, model.intercept_, tuple(EMOTIONS[i] for i in model.classes_)
 
 
 def _standard(windows: Windows) -> tuple[Array, Array]:
@@ -179,15 +215,11 @@ def _standard(windows: Windows) -> tuple[Array, Array]:
     return rows.mean(0).astype(np.float64), 1.0 / (rows.std(0).astype(np.float64) + 1e-4)
 
 
-def _transform(z: Array, windows: Windows, plan: HeadPlan, n_prosody: int) -> Array:
-    size = z.shape[1]
-    gain = np.full(size, np.sqrt((1 - plan.prosody_share) / max(1, size - n_prosody)))
-    if n_prosody:
-        gain[-n_prosody:] = np.sqrt(plan.prosody_share / n_prosody)
-    gain *= np.sqrt(size)
-    nuisance = _nuisance(z, windows)
-    values, vectors = np.linalg.eigh(np.eye(size) + plan.nuisance_strength * nuisance)
-    return np.asarray((vectors * values**-0.5) @ vectors.T * gain, np.float64)
+def _transform(z: Array, windows: Windows, plan: HeadPlan) -> Array:
+    if plan.nuisance_strength == 0:
+        return np.eye(z.shape[1])
+    values, vectors = np.linalg.eigh(np.eye(z.shape[1]) + plan.nuisance_strength * _nuisance(z, windows))
+    return np.asarray((vectors * values**-0.5) @ vectors.T, np.float64)
 
 
 def _nuisance(z: Array, windows: Windows) -> Array:

@@ -14,6 +14,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from affect_pipeline.model import formants
+
 FRAME_SAMPLES = 1024
 HOP_SAMPLES = 320
 FIRST_CENTRE = 360
@@ -48,6 +50,7 @@ class Prosody(nn.Module):
         self.register_buffer("hz", hz, persistent=False)
         self.register_buffer("mel", _mel_filters(hz), persistent=False)
         self.register_buffer("cosines", _cosines(), persistent=False)
+        self.formants = formants.Formants(FRAME_SAMPLES, SAMPLE_RATE_HZ)
         self.window: Tensor
         self.window_autocorrelation: Tensor
         self.hz: Tensor
@@ -65,7 +68,9 @@ class Prosody(nn.Module):
         ``f0_st`` is in semitones over 100 Hz and, like ``f0_change_st``, means something only where voicing is
         above `VOICED_STRENGTH`.
         """
-        cut = self._cut(waves)
+        return self._describe(self._cut(waves))
+
+    def _describe(self, cut: Tensor) -> Tensor:
         spectrum = torch.fft.rfft(cut, FRAME_SAMPLES).abs() ** 2 / FRAME_SAMPLES + SPECTRAL_FLOOR
         f0_st, strength = self._pitch(cut)
         energy = 10 * torch.log10(cut.square().mean(-1) + 1e-7)
@@ -80,7 +85,22 @@ class Prosody(nn.Module):
 
     def summaries(self, waves: Tensor, lengths: Tensor) -> Tensor:
         """Return summaries (B, n_summaries) over the first ``lengths`` samples of each wave."""
-        return summarise(self.frames(waves), self.n_frames(lengths))
+        cut = self._cut(waves)
+        frames, n_frames = self._describe(cut), self.n_frames(lengths)
+        return torch.cat([summarise(frames, n_frames), self._resonances(cut, frames, n_frames)], -1)
+
+    def _resonances(self, cut: Tensor, frames: Tensor, n_frames: Tensor) -> Tensor:
+        _, _, voiced = _which(frames, n_frames)
+        values, present = self.formants(cut[voiced], 100.0 * 2 ** (frames[voiced][:, 0] / 12))
+        # Each value counts in the frames in which its formant was found.
+        counted = frames.new_zeros((*voiced.shape, len(formants.NAMES)), dtype=torch.bool)
+        counted[voiced] = present.repeat(1, len(formants.NAMES) // formants.N_FORMANTS)
+        spread = frames.new_zeros(counted.shape)
+        spread[voiced] = values
+        parts: list[Tensor] = []
+        for index in range(len(formants.NAMES)):
+            parts += _mean_and_sd(spread[..., index], counted[..., index])
+        return torch.stack(parts, -1)
 
     def _cut(self, waves: Tensor) -> Tensor:
         left = FRAME_SAMPLES // 2 - FIRST_CENTRE
@@ -124,23 +144,22 @@ class Prosody(nn.Module):
 
 
 def summary_names() -> tuple[str, ...]:
-    """Return the names of the columns of `summarise`, in order."""
-    spread = tuple(f"{name}_{what}" for name in FRAME_NAMES for what in ("mean", "sd"))
+    """Return the names of the columns of `Prosody.summaries`, in order: those of `summarise`, then formants."""
+    spread, resonances = (
+        tuple(f"{name}_{what}" for name in names for what in ("mean", "sd")) for names in (FRAME_NAMES, formants.NAMES)
+    )
     quantiles = tuple(f"{name}_q{int(100 * q)}" for name in ("f0_st", "energy_db") for q in QUANTILES)
-    return (*spread, *quantiles, "voiced_share", "voiced_runs_per_s", "energy_peaks_per_s", "f0_rise_share")
+    rhythm = ("voiced_share", "voiced_runs_per_s", "energy_peaks_per_s", "f0_rise_share")
+    return (*spread, *quantiles, *rhythm, *resonances)
 
 
 def summarise(frames: Tensor, n_frames: Tensor) -> Tensor:
-    """Sum up frames (B, F, P), of which the first ``n_frames`` (B,) count, as (B, len(summary_names())).
+    """Sum up frames (B, F, P), of which the first ``n_frames`` (B,) count, without formants.
 
     Means and spreads are over active frames (within `ACTIVE_BELOW_PEAK_DB` of the loud ones); those of pitch
     and harmonicity over voiced frames only. Where nothing is voiced they are zero.
     """
-    energy = frames[..., FRAME_NAMES.index("energy_db")]
-    inside = torch.arange(frames.shape[1], device=frames.device) < n_frames[:, None]
-    loud = torch.nanquantile(energy.masked_fill(~inside, torch.nan), 0.95, dim=1, keepdim=True)
-    active = inside & (energy > loud - ACTIVE_BELOW_PEAK_DB)
-    voiced = active & (frames[..., 1] > VOICED_STRENGTH)
+    inside, active, voiced = _which(frames, n_frames)
     parts: list[Tensor] = []
     for index, name in enumerate(FRAME_NAMES):
         counted = voiced & _before(voiced) if name == "f0_change_st" else voiced if name in VOICED_ONLY else active
@@ -149,6 +168,15 @@ def summarise(frames: Tensor, n_frames: Tensor) -> Tensor:
         values = frames[..., FRAME_NAMES.index(name)].masked_fill(~counted, torch.nan)
         parts += list(torch.nanquantile(values, values.new_tensor(QUANTILES), dim=1).nan_to_num(0.0))
     return torch.stack([*parts, *_rhythm(frames, inside, active, voiced)], -1)
+
+
+def _which(frames: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return masks (B, F) of the frames inside the audio, of active and of voiced ones."""
+    energy = frames[..., FRAME_NAMES.index("energy_db")]
+    inside = torch.arange(frames.shape[1], device=frames.device) < n_frames[:, None]
+    loud = torch.nanquantile(energy.masked_fill(~inside, torch.nan), 0.95, dim=1, keepdim=True)
+    active = inside & (energy > loud - ACTIVE_BELOW_PEAK_DB)
+    return inside, active, active & (frames[..., 1] > VOICED_STRENGTH)
 
 
 def _rhythm(frames: Tensor, inside: Tensor, active: Tensor, voiced: Tensor) -> list[Tensor]:

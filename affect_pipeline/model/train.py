@@ -86,7 +86,7 @@ def train(
     """
     recordings = [r for corpus in corpora for r in choose(corpus, plan)]
     embedded = embed(encoder, recordings, copies=plan.copies, seed=plan.seed, cache=work, done=done)
-    windows = to_windows(embedded, recordings, plan.heads)
+    windows = to_windows(embedded, recordings)
     if np.isnan(windows.answers).all():
         raise CorpusError("no recording has an emotion or depression label that the heads can learn from")
     n_prosody = encoder.prosody.n_summaries if encoder.affect.use_prosody else 0
@@ -118,12 +118,9 @@ def drop_labels(corpus: Sequence[Recording]) -> list[Recording]:
     return [replace(r, emotion=None, valence=None, arousal=None, phq8=None, depressed=None) for r in corpus]
 
 
-def to_windows(embedded: Embedded, recordings: Sequence[Recording], plan: HeadPlan | None = None) -> Windows:
-    """Join embeddings with the labels that a plan learns from, and with speakers."""
+def to_windows(embedded: Embedded, recordings: Sequence[Recording]) -> Windows:
+    """Join embeddings with labels and speakers."""
     table = np.stack([answers(recordings, task) for task in TASKS], 1)
-    against = (plan or HeadPlan()).sad_against
-    unused = [r.emotion in TASKS[0].no and r.emotion not in against for r in recordings]
-    table[unused, 0] = np.nan
     emotion = np.array([EMOTIONS.index(r.emotion) if r.emotion else -1 for r in recordings], np.int64)
     group = np.array([f"{r.corpus}/{r.speaker}" for r in recordings])
     at = embedded.recording
