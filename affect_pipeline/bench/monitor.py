@@ -349,7 +349,11 @@ def _fill(engine: sa.Engine, settings: Settings, n_patients: int, n_journals: in
         }  # fmt: skip
         connection.execute(sa.text(sql("monitor/set_progress")), progress)
         store.write_profiles(connection, DIGEST, {PROFILE_DAY: profile()})
-        keys = np.sort(np.array([hashlib.md5(str(n + 1).encode()).hexdigest() for n in range(n_patients)], "S32"))  # noqa: S324 - names made-up patients
+        keys = np.sort(
+            np.array(
+                [hashlib.md5(str(n + 1).encode(), usedforsecurity=False).hexdigest() for n in range(n_patients)], "S32"
+            )
+        )
         for part in store.key_ranges(n_patients, CHUNK):
             chosen = keys[(keys >= part.first.encode()) & (keys <= part.last.encode())]
             store.write_states(connection, DIGEST, part, watched(chosen, state))

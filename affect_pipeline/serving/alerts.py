@@ -134,6 +134,7 @@ def alert_detail(queries: Queries, alert_id: str) -> Row:
     found = alert_page(queries, 1, None, states, alert_id=alert_id)["alerts"]
     if not found:
         raise not_found("alert")
+    queries.note_view("alert_viewed", found[0]["patient_key"])
     return {
         **found[0],
         "events": queries.rows("list_alert_events", alert_id=alert_id),

@@ -77,6 +77,7 @@ def patient_page(queries: Queries, limit: int, cursor: str | None, **filters: An
     """
     after = decode_cursor(cursor, (str,))
     rows = queries.rows("list_patients", after=after[0] if after else None, page_size=limit + 1, **filters)
+    queries.note_view("patients_listed")
     more = len(rows) > limit
     rows = rows[:limit]
     return {"patients": rows, "next_cursor": encode_cursor([rows[-1]["patient_key"]]) if more else None}
@@ -93,6 +94,7 @@ def patient(queries: Queries, patient_key: str) -> Row:
     row = queries.row("get_patient", patient_key=patient_key)
     if row is None:
         raise not_found("patient")
+    queries.note_view("patient_viewed", patient_key)
     return row
 
 

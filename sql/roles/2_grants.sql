@@ -16,6 +16,15 @@ GRANT EXECUTE ON FUNCTION affect.content_hash() TO affect_pipeline;
 GRANT EXECUTE ON FUNCTION affect.ensure_month_partitions(name, date[]) TO affect_pipeline;
 GRANT EXECUTE ON FUNCTION affect_private.open_session(text, integer), affect_private.reset_web_passwords()
 TO affect_pipeline;
+GRANT EXECUTE ON FUNCTION
+affect_private.record_audit(text, text, text, jsonb), affect_private.audit_content(affect.audit_events),
+affect_private.erase_patient(text), affect_private.forget_audit_subject(text),
+affect_private.list_audit_subjects(), affect_private.rename_keys(text[], text[], text[])
+TO affect_pipeline;
+GRANT EXECUTE ON FUNCTION affect.note_view(text, text) TO affect_analyst, affect_counselor, affect_admin;
+
+-- The audit trail is read by who answers for it, and written by functions only.
+GRANT SELECT ON affect.audit_events TO affect_pipeline, affect_admin;
 
 -- The pipeline writes what it computes, and never changes what people did.
 GRANT SELECT, INSERT, UPDATE, DELETE ON
@@ -23,6 +32,8 @@ affect.patients, affect.journals, affect.deliveries, affect.audio_quality, affec
 affect.scores, affect.model_versions, affect.monitored_days, affect.baselines, affect.chart_state,
 affect.drift_alerts, affect.alert_events, affect.nights, affect.cohort_profiles, affect.monitor_progress
 TO affect_pipeline;
+GRANT SELECT, INSERT, UPDATE, DELETE ON affect.voice_keys TO affect_pipeline;
+GRANT SELECT, INSERT, UPDATE ON affect.erasures TO affect_pipeline;
 GRANT SELECT, INSERT, UPDATE ON affect.runs TO affect_pipeline;
 GRANT SELECT, INSERT ON affect.alert_actions, affect.notifications, affect.quarantine_releases, affect.known_changes
 TO affect_pipeline;

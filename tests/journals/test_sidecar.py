@@ -91,6 +91,23 @@ def test_what_makes_no_sense_is_malformed(content: bytes) -> None:
     assert caught.value.reason == "sidecar_malformed"
 
 
+@pytest.mark.parametrize(
+    ("extra", "complaint"),
+    [
+        (b"[" * 64 + b"]" * 64, "nested too deeply"),
+        (b"[" + b"{}," * 70 + b"{}]", "nested too deeply"),
+        (b"9" * 33, "too many digits"),
+        (b"1." + b"0" * 40, "too many digits"),
+    ],
+    ids=["deep", "wide", "integer", "fraction"],
+)
+def test_nesting_and_numbers_have_limits(extra: bytes, complaint: str) -> None:
+    good = sidecar()
+    with pytest.raises(SidecarError, match=complaint):
+        parse_sidecar(good[:-1] + b', "x": ' + extra + b"}")
+    assert parse_sidecar(good[:-1] + b', "x": [[1.5], {"y": 123456789}]}').consent is True
+
+
 def test_a_complaint_never_quotes_the_sidecar() -> None:
     with pytest.raises(SidecarError) as caught:
         parse_sidecar(sidecar(recorded_at="Erika Mustermann"))

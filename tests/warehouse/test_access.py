@@ -20,6 +20,7 @@ MATRIX = {
     "access_tokens": ("SIUD", "", "", ""),
     "alert_actions": ("SI", "s", "Si", "Si"),
     "alert_events": ("SIUD", "S", "S", "S"),
+    "audit_events": ("S", "", "", "S"),
     "audio_quality": ("SIUD", "S", "S", "S"),
     "baselines": ("SIUD", "S", "S", "S"),
     "biomarkers": ("SIUD", "S", "S", "S"),
@@ -28,6 +29,7 @@ MATRIX = {
     "cohort_profiles": ("SIUD", "", "", ""),
     "deliveries": ("SIUD", "S", "", "S"),
     "drift_alerts": ("SIUD", "S", "S", "S"),
+    "erasures": ("SIU", "", "", ""),
     "journals": ("SIUD", "S", "S", "S"),
     "known_changes": ("SI", "s", "Si", "Si"),
     "model_versions": ("SIUD", "S", "S", "S"),
@@ -42,6 +44,7 @@ MATRIX = {
     "runs": ("SIU", "S", "S", "S"),
     "schema_migrations": ("S", "", "", "S"),
     "scores": ("SIUD", "S", "S", "S"),
+    "voice_keys": ("SIUD", "", "", ""),
 }
 PER_PATIENT = ("patients", "journals", "scores", "biomarkers", "drift_alerts", "audio_quality")
 EVERYBODY = ("ann", "rob", "liz", "ada", "max")
