@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,18 +11,23 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from affect_pipeline.errors import SettingsError
+from affect_pipeline.journals.identity import Pseudonyms
+from affect_pipeline.monitoring.alerts import AlertBook
+from affect_pipeline.monitoring.words import to_day
 from affect_pipeline.nights import Nights
 from affect_pipeline.privacy.audit import list_events, verify
 from affect_pipeline.privacy.rotation import check_not_interrupted, rotate
 from affect_pipeline.settings import Settings
 from affect_pipeline.stages.in_process import run_nights
 from affect_pipeline.warehouse.engine import connect
+from affect_pipeline.warehouse.load import upsert
 from tests.e2e.conftest import Installation, SmallCohort, content
 from tests.e2e.leaks import places_that_hold
+from tests.warehouse import rows
 
 pytestmark = pytest.mark.slow
 
-N_NIGHTS = 17
+N_NIGHTS = 6
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +73,9 @@ def test_a_rotation_that_was_interrupted_stops_nights_until_it_is_finished(
     one = Nights.one(nights.first)
     run_nights(settings, one)
     before = keys_of(settings)
+    old_alert, new_alert = an_alert_acknowledged(settings, before[0])
     done = rotate(settings)
+    assert acknowledged(settings) == [new_alert(keys_of(settings))] != [old_alert]
     # As if the process had died after the rows were written, before the secrets were put in place.
     shutil.copy(done.secret_file, done.secret_file.with_suffix(".next"))
     done.secret_file.write_text("a secret of long ago, " * 2)
@@ -87,6 +95,32 @@ def test_a_rotation_that_was_interrupted_stops_nights_until_it_is_finished(
 def test_a_secret_from_the_environment_cannot_be_rotated(settings: Settings) -> None:
     with pytest.raises(SettingsError, match="AFFECT_PSEUDONYM_SECRET_FILE"):
         rotate(settings.model_copy(update={"pseudonym_secret": SecretStr("x" * 32)}))
+
+
+def an_alert_acknowledged(settings: Settings, patient_key: str) -> tuple[str, Callable[[list[str]], str]]:
+    """Put an alert and what a person did with it there; returns its identity, and the one it must have afterwards."""
+    book, first_key = AlertBook(rows.MODEL, ()), patient_key
+    alert_id = book.alert_id(first_key.encode(), to_day(rows.DAY), "drift")
+    made = rows.alert("x", patient_key=first_key, alert_id=alert_id, kind="drift", opened_night=rows.DAY)
+    with connect(settings).begin() as connection:
+        upsert(connection, "drift_alerts", rows.frame(made))
+        connection.execute(
+            sa.text("INSERT INTO affect.alert_actions (alert_id, actor, kind) VALUES (:id, 'ann', 'acknowledged')"),
+            {"id": alert_id},
+        )
+
+    def renamed(keys: list[str]) -> str:
+        secret = (settings.home / "secrets" / "pseudonym.key").read_bytes()
+        key = Pseudonyms(secret).renewed("patient", first_key)
+        assert key in keys
+        return book.alert_id(key.encode(), to_day(rows.DAY), "drift")
+
+    return alert_id, renamed
+
+
+def acknowledged(settings: Settings) -> list[str]:
+    with connect(settings).connect() as connection:
+        return list(connection.scalars(sa.text("SELECT alert_id FROM affect.alert_actions")))
 
 
 def keys_of(settings: Settings) -> list[str]:
