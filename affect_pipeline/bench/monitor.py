@@ -103,7 +103,7 @@ def grown(n_nights: int, n_patients: int, seed: int = 1) -> Arrays:
     """Return states of patients after a baseline and so many nights in which nothing changed."""
     chart, base = charts().of(PROFILE_DAY), Rules().baseline_days
     values, _ = in_control(profile(), n_patients, base + n_nights, seed)
-    recorded = np.isfinite(values).any(axis=2)
+    recorded = np.asarray(np.isfinite(values).any(axis=2))
     first = np.full(n_patients, DAY_0 - base - n_nights, dtype=np.int32)
     state, _ = chart.start(values[:, :base], first, recorded[:, :base].sum(axis=1))
     statistic = np.zeros((n_patients, len(KINDS)), dtype=np.float32)

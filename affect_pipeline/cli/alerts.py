@@ -30,7 +30,7 @@ def list_alerts(
     settings = get_settings()
     with connect(settings).connect() as connection:
         values = {"everything": everything, "clinic": clinic}
-        teams = burden(settings, connection.execute(sa.text(sql("serving/summarise_alert_burden"))).mappings())
+        teams = burden(settings, connection.execute(sa.text(sql("serving/summarise_alert_burden"))).mappings().all())
         rows = connection.execute(sa.text(sql("monitor/list_alerts")), values).all()
     table = Table("alert", "patient", "clinic", "direction", "severity", "state", "raised", "since about", "rank")
     for row in rows:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from affect_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import RowMapping
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Burden:
         )
 
 
-def burden(settings: Settings, rows: Iterable[Mapping[str, Any]]) -> list[Burden]:
+def burden(settings: Settings, rows: Iterable[Mapping[str, Any] | RowMapping]) -> list[Burden]:
     """Return what waits for each care team.
 
     Parameters

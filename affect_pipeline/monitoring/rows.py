@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from affect_pipeline.monitoring.arrays import Floats, Ints, Texts
 from affect_pipeline.monitoring.channels import ADHERENCE, VOICE, VOICE_NAMES
-from affect_pipeline.monitoring.output import Output
+from affect_pipeline.monitoring.output import Output, ReadyBaselines
 
 
 def newest(patient: Texts, day: Ints) -> Ints:
@@ -53,7 +56,7 @@ def _chart_columns(outputs: list[Output], day: dict[str, Any]) -> dict[str, pa.A
         rows = np.searchsorted(_identity(day["patient"], day["day"]), _identity(chart["patient"], chart["day"]))
         judged[rows] = True
 
-    def column(values: Floats) -> pa.Array:
+    def column(values: npt.NDArray[Any]) -> pa.Array:
         full = np.zeros(n, dtype=values.dtype)
         full[rows] = values
         return pa.array(full, mask=~judged)
@@ -84,19 +87,75 @@ def _identity(patient: Texts, day: Ints) -> Texts:
     return np.ascontiguousarray(np.concatenate([keys, days], axis=1)).view("S36").reshape(-1)
 
 
-def baseline_rows(outputs: Iterable[Output], model_digest: str) -> pd.DataFrame | None:
+_BASELINE = pa.schema([
+    ("patient_key", pa.string()), ("model_digest", pa.string()), ("channel", pa.string()), ("segment", pa.int64()),
+    ("state", pa.string()), ("reason", pa.string()), ("ready_on", pa.date32()), ("first_day", pa.date32()),
+    ("last_day", pa.date32()), ("n_days", pa.int64()), ("mean", pa.float64()), ("sd", pa.float64()),
+    ("autocorrelation", pa.float64()), ("weekday_effects", pa.string()), ("as_of_night", pa.date32()),
+])  # fmt: skip
+
+
+def baseline_rows(outputs: Iterable[Output], model_digest: str) -> pa.Table | None:
     """Return baselines, the newest of each patient and channel."""
-    newest_rows: dict[tuple[bytes, str], dict[str, Any]] = {}
+    others: dict[tuple[bytes, str], dict[str, Any]] = {}
+    told: dict[bytes, int] = {}
+    ready = []
     for output in outputs:
-        newest_rows |= output.baselines
-    _spread_withdrawn(newest_rows)
-    if not newest_rows:
-        return None
+        others |= output.baselines
+        told |= dict.fromkeys((key for key, _ in output.baselines), output.night)
+        ready += output.ready
+    _spread_withdrawn(others)
+    tables, newer = _ready_rows(ready, told, model_digest) if ready else ([], set())
     rows = [
         {"patient_key": key.decode(), "model_digest": model_digest, "channel": channel} | row
-        for (key, channel), row in sorted(newest_rows.items())
+        for (key, channel), row in sorted(others.items())
+        if key not in newer
     ]
-    return pd.DataFrame(rows)
+    if rows:
+        tables.append(pa.Table.from_pylist(rows, _BASELINE))
+    return pa.concat_tables(tables) if tables else None
+
+
+def _ready_rows(
+    parts: list[ReadyBaselines], told: dict[bytes, int], model_digest: str
+) -> tuple[list[pa.Table], set[bytes]]:
+    """Return the newest ready baselines, a table a channel, and the patients whose other rows they replace."""
+    columns = [field.name for field in fields(ReadyBaselines) if field.name != "night"]
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
+    night = np.concatenate([np.full(len(part.patient), part.night) for part in parts])
+    rows = newest(joined["patient"], np.zeros(len(night), dtype=np.int32))
+    if told:
+        said = np.array([told.get(key, -(2**30)) for key in joined["patient"][rows].tolist()])
+        rows = rows[night[rows] > said]
+    found = {name: array[rows] for name, array in joined.items()}
+    n = len(rows)
+    shared = {
+        "patient_key": _keys(found["patient"]), "model_digest": pa.repeat(model_digest, n),
+        "segment": pa.array(found["segment"], pa.int64()), "state": pa.repeat("ready", n),
+        "reason": pa.nulls(n, pa.string()), "ready_on": _days(found["ready_day"]),
+        "first_day": _days(found["first_day"]), "last_day": _days(found["last_day"]),
+        "n_days": pa.array(found["n_days"], pa.int64()), "as_of_night": _days(night[rows]),
+    }  # fmt: skip
+    tables = []
+    for c, channel in enumerate((*VOICE_NAMES, ADHERENCE)):
+        weekday = _literals(found["weekday"][:, :, c]) if c < len(VOICE_NAMES) else pa.nulls(n, pa.string())
+        own = {
+            "channel": pa.repeat(channel, n), "weekday_effects": weekday,
+            **{name: pa.array(found[name][:, c], pa.float64(), from_pandas=True) for name in _PER_CHANNEL},
+        }  # fmt: skip
+        table = shared | own
+        tables.append(pa.table([table[name] for name in _BASELINE.names], schema=_BASELINE))
+    return tables, set(joined["patient"][rows].tolist()) & set(told)
+
+
+_PER_CHANNEL = ("mean", "sd", "autocorrelation")
+
+
+def _literals(values: Floats) -> pa.Array:
+    """Return the rows of an array as PostgreSQL writes arrays, without a Python object a number."""
+    columns = [pc.cast(pa.array(values[:, k].astype(float)), pa.string()) for k in range(values.shape[1])]
+    joined = pc.binary_join_element_wise(*columns, ",")
+    return pc.binary_join_element_wise(pa.scalar("{"), joined, pa.scalar("}"), "")
 
 
 def _spread_withdrawn(rows: dict[tuple[bytes, str], dict[str, Any]]) -> None:
