@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from affect_pipeline.monitoring.charts import (
+    Adherence,
     Chart,
     Cusum,
     Ewma,
@@ -24,7 +25,7 @@ from affect_pipeline.monitoring.profile import default_profile
 N, BASE, DAYS, CHANNELS = 40, 28, 40, 3
 
 CHARTS = [
-    Shewhart(), Ewma(0.1), Cusum(0.5), Spread(), Multivariate(np.eye(CHANNELS)),
+    Shewhart(), Ewma(0.1), Cusum(0.5), Spread(), Adherence(), Multivariate(np.eye(CHANNELS)),
     LikelihoodRatio(default_profile(CHANNELS)),
 ]  # fmt: skip
 
@@ -55,14 +56,15 @@ def test_statistics_are_finite_on_days_with_values_and_nan_on_days_without(chart
     seen = np.isfinite(days).any(axis=2)
     assert seen.any()
     assert not seen.all()
-    np.testing.assert_array_equal(np.isfinite(statistic), seen)
+    judged = np.ones_like(seen) if chart.name == "adherence" else seen  # silence says something, too
+    np.testing.assert_array_equal(np.isfinite(statistic), judged)
 
 
 @every_chart
 def test_a_change_for_the_worse_raises_the_statistic(chart: Chart) -> None:
     window, calm = made(seed=1)
-    # the spread chart looks for restlessness, all others for a shift
-    _, changed = made(seed=1, spread=2.0) if chart.name == "spread" else made(seed=1, shift=1.5)
+    changes = {"spread": {"spread": 2.0}, "adherence": {"spread": np.nan}}  # restlessness, silence; else a shift
+    _, changed = made(seed=1, **changes.get(chart.name, {"shift": 1.5}))
 
     before, _ = run(chart, window, calm)
     after, _ = run(chart, window, changed)
