@@ -78,7 +78,9 @@ def small_multiples(order: tuple[str, ...]) -> str:
     chart = layer.properties(width=270, height=110).facet(
         facet=alt.Facet("channel:N", title=None, sort=list(order), header=alt.Header(labelAnchor="start")), columns=2
     )
-    return _finish(chart.resolve_scale(y="independent"), None, {"columnWidth": 340})
+    # An axis of its own below each: a shared one would stand below the empty place in the last row, too.
+    own = chart.resolve_scale(y="independent").resolve_axis(x="independent")
+    return _finish(own, None, {"columnWidth": 340})
 
 
 @lru_cache(maxsize=64)

@@ -16,6 +16,9 @@ from affect_pipeline.serving import words
 from affect_pipeline.serving.chart_templates import BLUE, GREEN, GREY, ORANGE, PAGE, SKY
 
 PNG_WIDTH = 760
+DIRECTIONS = {"worsening": ORANGE, "improving": GREEN, "adherence_lost": BLUE, "quality_lost": GREY}
+"""Colour of each direction of an alert, in the order in which they are stacked."""
+
 Row = dict[str, Any]
 Spec = dict[str, Any]
 Days = tuple[date, date]
@@ -134,7 +137,9 @@ def alert_weeks_chart(alerts: Sequence[Row], weeks: Sequence[Row]) -> Spec:
     weeks : Sequence of dict
         As `schemas.WeekCounts`: the weeks to show.
     """
-    directions = sorted({str(row["direction"]) for row in alerts})
+    found_directions = {str(row["direction"]) for row in alerts}
+    directions = [name for name in DIRECTIONS if name in found_directions]
+    directions += sorted(found_directions.difference(DIRECTIONS))
     found = {(row["week"], str(row["direction"])): row["n_alerts"] for row in alerts}
     shown = sorted({row["week"] for row in (*weeks, *alerts)})
     rows = [
@@ -143,7 +148,7 @@ def alert_weeks_chart(alerts: Sequence[Row], weeks: Sequence[Row]) -> Spec:
         for order, name in enumerate(directions)
     ]
     kinds = tuple(name.replace("_", " ") for name in directions)
-    colours = (ORANGE, BLUE, GREEN, SKY, GREY)[: len(kinds)]
+    colours = tuple(DIRECTIONS.get(name, SKY) for name in directions)
     return _fill(templates.stacked_bars(kinds, colours, "Alerts raised", "Week of"), counts=rows)
 
 
@@ -201,7 +206,7 @@ def _gaps(rows: Sequence[Row], days: Days) -> list[Row]:
 def _alerts(alerts: Sequence[Row], days: Days) -> dict[str, list[Row]]:
     """Return where alerts' changes began (``onsets``), and when they were raised (``raised``)."""
     onsets = [
-        {"low": _iso(_clip(a["onset_low"], days)), "high": _iso(_clip(a["onset_high"], days)),
+        {"low": _iso(_clip(a["onset_low"], days)), "high": _iso(_clip(a["onset_high"], days) + timedelta(days=1)),
          "what": "change began in here"}
         for a in alerts
         if a["onset_low"] and a["onset_high"] and a["onset_high"] >= days[0]
@@ -228,7 +233,9 @@ def _fill(template: str, days: Days | None = None, **datasets: list[Row]) -> Spe
         for placeholder, day in ((templates.FIRST, days[0]), (templates.END, days[1] + timedelta(days=1))):
             template = template.replace(json.dumps(placeholder), _local(day))
     spec: Spec = json.loads(template)
-    return {**spec, "datasets": datasets}
+    if "layer" in spec:  # a layer without data says nothing, but makes Vega warn of its infinite extent
+        spec["layer"] = [layer for layer in spec["layer"] if datasets.get(layer["data"]["name"])]
+    return {**spec, "datasets": {name: rows for name, rows in datasets.items() if rows}}
 
 
 def _local(day: date) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -168,6 +169,7 @@ class SlowScorer:
 
     def __init__(self, real: Scorer) -> None:
         self.real, self.leave, self.begun, self.batches = real, threading.Event(), threading.Event(), []  # type: ignore[var-annotated]
+        self.digest, self.affect = real.digest, real.affect
 
     def score(self, audios: Sequence[npt.NDArray[np.int16]]) -> list[JournalScore]:
         self.batches.append(len(audios))
@@ -210,6 +212,25 @@ def test_one_too_many_is_refused_and_a_client_that_left_costs_nothing(tiny_score
     inference.close()
 
     assert slow.batches == [1, 1]
+
+
+def test_others_are_answered_while_the_model_works(world: World, speech: Speech, tiny_scorer: Scorer) -> None:
+    slow = SlowScorer(tiny_scorer)
+    app = create_app(world.settings, load_scorer=lambda: slow)
+
+    async def visit() -> tuple[int, bool, int]:
+        transport = httpx.ASGITransport(app=app)
+        headers = {"Authorization": f"Bearer {world.tokens['nora']}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+            analysis = asyncio.create_task(client.post(ROUTE, files={"file": ("a.wav", wav(speech))}))
+            assert await asyncio.to_thread(slow.begun.wait, 30)
+            other = await client.get("/patients")
+            waiting = not analysis.done()
+            slow.leave.set()
+            return other.status_code, waiting, (await analysis).status_code
+
+    assert asyncio.run(visit()) == (200, True, 200)
+    app.state.inference.close()
 
 
 def test_a_full_queue_answers_503_with_a_time_to_wait(world: World, speech: Speech, tiny_scorer: Scorer) -> None:

@@ -27,6 +27,8 @@ Days = Annotated[int, Query(ge=7, le=1100)]
 ChartName = Annotated[str, Path(max_length=20)]
 MAIN_CHANNELS = ("depression", "valence")
 CHARTS = ("trend", "evidence", "channels")
+NOT_DRAWN = ("combined", "adherence")
+"""Channels that are no small chart: one has its own, the other is one on every day that has a journal."""
 
 
 @router.get("/dashboard/patients/{patient_key}", name="patient_page")
@@ -100,7 +102,7 @@ def patient_charts(shown: Row, marks: Sequence[Row], name: str) -> charts.Spec |
         return charts.trend_chart(main, days, shown["alerts"], marks)
     if name == "evidence" and "combined" in by_name:
         return charts.evidence_chart(by_name["combined"], days, shown["alerts"])
-    others = [channel for channel in shown["channels"] if channel["channel"] != "combined"]
+    others = [channel for channel in shown["channels"] if channel["channel"] not in NOT_DRAWN]
     if name == "channels" and others:
         return charts.small_multiples(others, days)
     return None
