@@ -21,7 +21,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from affect_pipeline.errors import AffectError
+from affect_pipeline.errors import AffectError, LandingZoneUnavailable
 from affect_pipeline.files import read_json, write_bytes, write_json
 from affect_pipeline.journals.identity import KEY_CHARS, Pseudonyms
 from affect_pipeline.journals.landing import LandingZone
@@ -126,6 +126,8 @@ def erase(
     ------
     NoSuchPatient
         If nothing is known of the patient, and no erasure was interrupted.
+    LandingZoneUnavailable
+        If it is to be cleared and cannot be reached; asking again finishes the erasure.
     """
     from affect_pipeline.warehouse.engine import connect
 
@@ -304,7 +306,12 @@ def text_files(home: Path) -> Iterator[Path]:
 def _in_landing(settings: Settings, key: str, clear: bool) -> int:
     """Count, or remove, what lies in the landing zone of a patient whose identifier there is not known here."""
     pseudonyms = Pseudonyms(settings.pseudonym_key())
-    zone = LandingZone(settings.landing)
+    try:
+        zone = LandingZone(settings.landing)
+    except LandingZoneUnavailable:
+        if clear:
+            raise
+        return 0  # what lies there is not taken in again anyway
     found = 0
     for folder in zone.patient_folders():
         if pseudonyms.patient_key(folder.rpartition("/")[2]) != key:

@@ -98,6 +98,8 @@ def alert_page(
     **filters : object
         ``clinic``, ``severity``, ``patient_key``, ``since_night``.
     """
+    if filters.get("alert_id") is None and filters.get("patient_key") is None:
+        queries.note_view("patients_listed")
     after = decode_cursor(cursor, (int, float, str)) or [None, None, None]
     rows = queries.rows(
         "list_alerts",

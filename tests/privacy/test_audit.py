@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from affect_pipeline.cli import build
 from affect_pipeline.privacy.audit import list_events, record, verify
+from affect_pipeline.serving.alerts import alert_detail, alert_page
 from affect_pipeline.serving.database import Database
-from affect_pipeline.serving.patients import patient
+from affect_pipeline.serving.patients import patient, patient_page
 from affect_pipeline.serving.problems import Problem
 from affect_pipeline.settings import Settings, get_settings
 from affect_pipeline.warehouse.access import as_person
@@ -57,6 +58,18 @@ def test_who_looks_at_a_patient_is_noted_once_in_five_minutes(clinic: sa.Engine,
 
     assert told(clinic) == [("ann", "patient_viewed", key("patient")), ("max", "patient_viewed", key("patient"))]
     assert verify(clinic).holds
+
+
+def test_lists_and_alerts_are_noted_too(clinic: sa.Engine, settings: Settings) -> None:
+    with Database(settings, clinic).as_person("ann") as queries:
+        patient_page(queries, 10, None, clinic=None, state=None, key_prefix=None)
+        alert_page(queries, 10, None, ["new"])
+        alert_detail(queries, key("alert"))
+
+    assert sorted(told(clinic), key=str) == [
+        ("ann", "alert_viewed", key("patient")),
+        ("ann", "patients_listed", None),
+    ]
 
 
 def test_who_may_not_see_a_patient_leaves_no_view_behind(clinic: sa.Engine, settings: Settings) -> None:
