@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -49,6 +50,8 @@ class Row:
         Audio against that.
     peak_gib : float
         Largest memory of the pipeline and PostgreSQL together.
+    warehouse_bytes_a_journal : float
+        What the warehouse grew by.
     """
 
     n_journals: int
@@ -63,6 +66,7 @@ class Row:
     total_s: float
     times_real_time: float
     peak_gib: float
+    warehouse_bytes_a_journal: float
 
 
 def deliver(
@@ -87,8 +91,9 @@ def deliver(
 def run(
     home: Path, n: int, seed: int, *, seconds: float = JOURNAL_S, model: Path | None = None,
     say: Callable[[str], None] = lambda _: None, cut: Mapping[str, int] | None = None,
+    apart: bool = True,
 ) -> Row:  # fmt: skip
-    """Deliver a night, run it in a child process, and return what it took.
+    """Deliver a night, run it, and return what it took.
 
     Parameters
     ----------
@@ -106,20 +111,14 @@ def run(
         Told what is being done.
     cut : Mapping[str, int], optional
         Settings of the installation that are not the usual ones, such as those of shards.
+    apart : bool
+        Whether the night runs in a child process; else in this one, whose memory holds what was done before.
     """
     settings = night_settings(home)
     say(f"recording {n:,} journals")
     deliver(settings, n, seed, seconds=seconds)
     say(f"running the night of {n:,} journals")
-    command = [sys.executable, "-m", "affect_pipeline.bench.night_child", str(home), str(model or "")]
-    environment = os.environ | {f"AFFECT_{name.upper()}": str(value) for name, value in (cut or {}).items()}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
-        peak = _Peak(child.pid, settings)
-        output, _ = child.communicate()
-        peak_gib = peak.stop()
-    if child.returncode:
-        raise subprocess.CalledProcessError(child.returncode, command)
-    found = json.loads(output.splitlines()[-1])
+    found, peak_gib = _apart(home, model, settings, cut or {}) if apart else _here(home, model, settings)
     times = {f"{stage}_s": seconds for stage, seconds in found["stages"].items()}
     total = sum(times.values())
     return Row(
@@ -130,7 +129,30 @@ def run(
         total_s=total,
         times_real_time=n * seconds / total,
         peak_gib=peak_gib,
+        warehouse_bytes_a_journal=found["warehouse_bytes"] / n,
     )
+
+
+def _apart(home: Path, model: Path | None, settings: Settings, cut: Mapping[str, int]) -> tuple[dict[str, Any], float]:
+    command = [sys.executable, "-m", "affect_pipeline.bench.night_child", str(home), str(model or "")]
+    environment = os.environ | {f"AFFECT_{name.upper()}": str(value) for name, value in cut.items()}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
+        peak = _Peak(child.pid, settings)
+        output, _ = child.communicate()
+        peak_gib = peak.stop()
+    if child.returncode:
+        raise subprocess.CalledProcessError(child.returncode, command)
+    return dict(json.loads(output.splitlines()[-1])), peak_gib
+
+
+def _here(home: Path, model: Path | None, settings: Settings) -> tuple[dict[str, Any], float]:
+    from affect_pipeline.bench.night_child import run_night
+
+    peak = _Peak(os.getpid(), settings)
+    try:
+        return run_night(home, model), peak.stop()
+    finally:
+        peak.stop()
 
 
 def night_settings(home: Path) -> Settings:

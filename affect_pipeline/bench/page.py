@@ -17,6 +17,9 @@ says otherwise.
 """
 
 
+PLAN_BEGINS, PLAN_ENDS = "<!-- plan: begin -->", "<!-- plan: end -->"
+
+
 @dataclass(frozen=True)
 class Part:
     """One benchmark on the page.
@@ -73,6 +76,13 @@ def page(folder: Path) -> str:
     """Return the page as Markdown, from the files that are there."""
     parts = [(part, read_json(path)) for part in PARTS if (path := folder / f"{part.name}.json").exists()]
     return "\n".join([HEAD, *(_part(part, content) for part, content in parts)])
+
+
+def with_plan(document: str, section: str) -> str:
+    """Return a document with a section put between the marks of the plan."""
+    before, _, rest = document.partition(PLAN_BEGINS)
+    _, _, after = rest.partition(PLAN_ENDS)
+    return f"{before}{PLAN_BEGINS}\n{section}{PLAN_ENDS}{after}"
 
 
 def _part(part: Part, content: Mapping[str, Any]) -> str:

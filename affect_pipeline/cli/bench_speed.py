@@ -92,7 +92,9 @@ def night_command(
     with score.temporary() as folder:
         model = score.quick_contests(Path(folder))[0].folder if quick else None
         for size in sizes:
-            row = night.run(Path(folder) / str(size), size, seed, seconds=seconds, model=model, say=_say)
+            row = night.run(
+                Path(folder) / str(size), size, seed, seconds=seconds, model=model, say=_say, apart=not quick
+            )
             rows.append(asdict(row))
         through = [asdict(overhead.measure(Path(folder) / "both", seed, say=_say))] if airflow and not quick else []
     note = "memory of the pipeline's process and PostgreSQL together; to be above 60 times real time and under 4 GiB"
@@ -143,11 +145,47 @@ def warehouse_command(
 @app.command("page")
 def page_command(
     folder: Annotated[Path, typer.Option(help="Folder of the JSON files that benchmarks wrote.")] = Path("benchmarks"),
-    output: Annotated[Path, typer.Option(help="The page to write.")] = Path("docs/benchmarks.md"),
+    docs: Annotated[Path, typer.Option(help="Folder of the documentation.")] = Path("docs"),
 ) -> None:
-    """Write the page of benchmarks from the JSON files in a folder."""
+    """Write the page of benchmarks, and the plan in the page on scaling, from the JSON files in a folder."""
     from affect_pipeline import files
-    from affect_pipeline.bench.page import page
+    from affect_pipeline.bench.page import page, with_plan
+    from affect_pipeline.bench.plan import Assumptions, section
 
-    files.write_text(page(folder), output)
-    typer.echo(f"wrote {output}")
+    scaling = docs / "scaling.md"
+    files.write_text(page(folder), docs / "benchmarks.md")
+    files.write_text(with_plan(scaling.read_text(), section(folder, Assumptions())), scaling)
+    typer.echo(f"wrote {docs / 'benchmarks.md'} and the plan in {scaling}")
+
+
+@app.command("cluster")
+def cluster_command(
+    *,
+    journals: Annotated[int, typer.Option(min=8, help="Journals of 20 s in each night.")] = 1200,
+    compose: Annotated[Path, typer.Option(help="The compose file.")] = Path("docker/compose.yaml"),
+    seed: Seed = 1,
+    json: Json = None,
+) -> None:
+    """Time the measure stage on one Celery worker and on two. Needs redis-server and the extra `celery`."""
+    from dataclasses import asdict
+
+    from affect_pipeline.bench import cluster, score, tables
+
+    with score.temporary() as folder:
+        rows = [asdict(row) for row in cluster.compare(Path(folder), compose, journals, seed, _say)]
+    note = "twice the workers are to be worth 1.8 times; everything shares the cores of this machine"
+    tables.show("Workers", rows, note)
+    _write(json, "cluster", seed, note, {"rows": rows})
+
+
+@app.command("plan")
+def plan_command(
+    patients: Annotated[int, typer.Option(min=1, help="Patients of the service.")] = 1_000_000,
+    journal_s: Annotated[float, typer.Option(min=1, help="Mean length of a journal, in seconds.")] = 30.0,
+    window_h: Annotated[float, typer.Option(min=0.1, help="Hours that a night may take.")] = 4.0,
+    folder: Annotated[Path, typer.Option(help="Folder with night.json of `affect bench night`.")] = Path("benchmarks"),
+) -> None:
+    """Print a worked plan for a large service: cores, GPUs, storage and money, from a measured night."""
+    from affect_pipeline.bench.plan import Assumptions, section
+
+    typer.echo(section(folder, Assumptions(patients=patients, journal_s=journal_s, window_h=window_h)), nl=False)

@@ -104,12 +104,17 @@ def measure(settings: Settings, nights: Nights, shard: int) -> MeasureResult:
     limits = DecodeLimits(max_bytes=settings.max_journal_bytes, max_duration_s=settings.max_journal_s)
     one = partial(_measure_one, RawStore.of(settings), limits)
     table_rows: list[dict[str, Any]] = []
-    measured = _note(table_rows, _in_order(one, rows, settings.threads or os.cpu_count() or 1))
+    measured = _note(table_rows, _in_order(one, rows, threads_of(settings)))
     keys = VoiceKeys(settings) if settings.encrypt_audio else None
     write_arrow(_batches(measured, keys), prepared_path(settings, nights, shard), prepared_schema(keys is not None))
     write_parquet(measure_table(table_rows), measure_path(settings, nights, shard))
     n_problems = sum(row["problem"] is not None for row in table_rows)
     return MeasureResult(n_measured=len(table_rows) - n_problems, n_problems=n_problems)
+
+
+def threads_of(settings: Settings) -> int:
+    """Return how many recordings a measure task takes at once: its share of the cores that the process may use."""
+    return settings.threads or max(1, len(os.sched_getaffinity(0)) // settings.tasks_at_once)
 
 
 def measure_table(rows: list[dict[str, Any]]) -> pa.Table:
