@@ -98,6 +98,7 @@ REASONS: Mapping[str, str] = {
     "recorded_in_future": "the recording claims to be from the future",
     "consent_missing": "consent is not recorded",
     "consent_withdrawn": "consent was withdrawn",
+    "tampered": "the kept recording was changed",
 }
 
 BASELINE_STATES: Mapping[str, str] = {

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from affect_pipeline.errors import SidecarError
@@ -122,6 +122,7 @@ json_values = st.recursive(
 names = st.sampled_from(["recorded_at", "time_zone", "device", "consent", "language", "sex", "clinic"])
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is slow, which says nothing of the strategy
 @given(st.dictionaries(names, json_values), st.binary(max_size=40))
 def test_whatever_is_sent_is_read_or_called_malformed(fields: dict[str, Any], noise: bytes) -> None:
     for content in (json.dumps(fields).encode(), sidecar(**fields), noise):
