@@ -100,7 +100,7 @@ def fill(
     for step in ("fill_alerts", "fill_alert_events", "fill_runs"):
         run(step)
     run.each_month(("fill_nights",), n_at_once)
-    run.outside_a_transaction("vacuum" if throw_away else "refresh_statistics")
+    run("refresh_statistics")
 
 
 @dataclass(frozen=True)
@@ -139,12 +139,6 @@ class _Runner:
 
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(restore, KEYED))
-
-    def outside_a_transaction(self, name: str) -> None:
-        """Run a statement that cannot be part of a transaction."""
-        self.progress(name)
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(sa.text(sql(f"bench/{name}")))
 
     @property
     def _shared(self) -> dict[str, object]:
