@@ -11,11 +11,15 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from affect_pipeline.errors import JournalError, SettingsError
+from affect_pipeline.files import write_arrow
 from affect_pipeline.journals.store import RawStore
 from affect_pipeline.privacy.encryption import CHUNK_BYTES, HEADER_BYTES, VoiceKeys, is_encrypted, seal_samples
 from affect_pipeline.privacy.encryption import open_samples as opened
+from affect_pipeline.privacy.sealing import SealingResult, seal_collected
 from affect_pipeline.settings import Settings
-from tests.warehouse.rows import key
+from affect_pipeline.stages.measure import prepared_schema
+from affect_pipeline.warehouse.load import upsert
+from tests.warehouse.rows import frame, journal, key
 
 ANN, BOB = key("ann"), key("bob")
 RECORDING = b"RIFF" + bytes(range(256)) * 20
@@ -117,3 +121,24 @@ def test_prepared_audio_is_sealed_the_same_each_time_and_bound_to_its_journal(en
     for wrong, journal_id in ((sealed, "two"), (sealed[:-1] + b"\0", "one")):
         with pytest.raises(JournalError, match="tampered"):
             opened(wrong, journal_id, keys)
+
+
+def test_what_was_collected_before_is_encrypted_once_and_plain_prepared_audio_removed(
+    encrypting: Settings, warehouse: sa.Engine
+) -> None:
+    plain = encrypting.model_copy(update={"encrypt_audio": False})
+    journal_id, path = put(plain)
+    gone = {"journal_id": "f" * 64, "patient_key": BOB}
+    with warehouse.begin() as connection:
+        upsert(connection, "journals", frame(journal(journal_id=journal_id, patient_key=ANN), journal(**gone)))
+    for night, schema in (("2026-01-05", prepared_schema()), ("2026-01-06", prepared_schema(encrypted=True))):
+        write_arrow([], encrypting.work_dir / night / "prepared" / "shard-000.arrow", schema)
+    with pytest.raises(SettingsError, match="AFFECT_ENCRYPT_AUDIO"):
+        seal_collected(plain)
+
+    first, again = seal_collected(encrypting), seal_collected(encrypting)
+
+    assert (first, again) == (SealingResult(1, 0, 1), SealingResult(0, 1, 0))
+    assert is_encrypted(path.read_bytes())
+    assert RawStore.of(encrypting).read(journal_id) == RECORDING
+    assert [folder.name for folder in encrypting.work_dir.iterdir()] == ["2026-01-06"]
