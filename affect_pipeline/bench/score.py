@@ -37,6 +37,8 @@ SHORTEST_S, LONGEST_S = 5.0, 60.0
 BATCHES = (1, 8)
 """Batch sizes of the pipeline: its default, and the usual one."""
 
+PEAK_LOOKS = 3
+
 BASE = "wav2vec2-base size, random weights"
 DEFAULT = "default model"
 
@@ -112,7 +114,24 @@ def quick_contests(workspace: Path) -> list[Contest]:
     return [Contest("tiny", workspace / "tiny", 4)]
 
 
-def compare(contest: Contest, seed: int, say: Callable[[str], None] = lambda _: None) -> tuple[list[Row], float]:
+class Peaks:
+    """The best rate of a plain matrix product in each precision: measured again and again, the largest counts."""
+
+    def __init__(self) -> None:
+        self.gflops: dict[Precision, float] = {"float32": 0.0, "bfloat16": 0.0}
+        for _ in range(PEAK_LOOKS):
+            for precision in self.gflops:
+                self.see(precision)
+
+    def see(self, precision: Precision) -> float:
+        """Measure once more; return the best so far, in GFLOP/s."""
+        self.gflops[precision] = max(self.gflops[precision], matmul_gflops(precision, n_cores()))
+        return self.gflops[precision]
+
+
+def compare(
+    contest: Contest, seed: int, peaks: Peaks, say: Callable[[str], None] = lambda _: None
+) -> tuple[list[Row], float]:
     """Score the same journals in each way.
 
     Returns
@@ -133,8 +152,7 @@ def compare(contest: Contest, seed: int, say: Callable[[str], None] = lambda _: 
         scorer = Scorer(contest.folder, device="cpu", precision=precision)
         scorer.score([audio[: RATE_HZ * 6] for audio in audios[: n_cores()]])
         seconds = seconds_of(lambda scorer=scorer: scores.append(scorer.score(audios)))  # type: ignore[misc]
-        rate = _work_gflop(scorer, audios) / seconds
-        share = rate / matmul_gflops(precision, n_cores())
+        share = _work_gflop(scorer, audios) / seconds / peaks.see(precision)
         ours.append(
             _row(contest, f"scorer, {precision}", audio_s, seconds, batched_s / seconds, unbatched_s / seconds, share)
         )
@@ -146,11 +164,11 @@ def run(chosen: Sequence[Contest], seed: int, say: Callable[[str], None] = lambd
     """Run contests; return rows and what else was seen, as JSON values."""
     rows: list[dict[str, Any]] = []
     moved: dict[str, float] = {}
+    peaks = Peaks()
     for contest in chosen:
-        found, moved[contest.model] = compare(contest, seed, say)
+        found, moved[contest.model] = compare(contest, seed, peaks, say)
         rows += [asdict(row) for row in found]
-    peaks = {name: matmul_gflops(name, n_cores()) for name in ("float32", "bfloat16")}
-    return {"rows": rows, "matmul_gflops": peaks, "bfloat16_moves_probability": moved}
+    return {"rows": rows, "matmul_gflops": dict(peaks.gflops), "bfloat16_moves_probability": moved}
 
 
 def _row(
