@@ -16,7 +16,8 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 RUNTIME := .venv/.installed-runtime
 DEV := .venv/.installed-dev
-PYTEST_FLAGS ?=
+# Two at a time: much of the suite waits for servers. A file stays together, for what its tests share.
+PYTEST_FLAGS ?= --numprocesses 2 --dist loadfile
 
 .PHONY: help demo up doctor test lint fix lock clean
 

@@ -27,12 +27,14 @@ from airflow.sdk import (  # type: ignore[attr-defined]  # its stub leaves out t
 from affect_pipeline.nights import Nights
 from affect_pipeline.notify import Message, Nobody, Notifier, notifier_of
 from affect_pipeline.orchestration import HOPELESS_ERRORS, landing_uri, night_of_run, nights_of_backfill, table_uri
+from affect_pipeline.placement import CPU_QUEUE, GPU_QUEUE, configured_executor, gpu_executor_config
 from affect_pipeline.settings import get_settings
 
 OWNER = "affect"
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": OWNER,
+    "queue": CPU_QUEUE,
     "retries": 2,
     "retry_delay": timedelta(seconds=20),
     "retry_exponential_backoff": True,
@@ -40,6 +42,13 @@ DEFAULT_ARGS: dict[str, Any] = {
     "execution_timeout": timedelta(hours=12),
 }
 """Arguments of every task: tried three times, save for errors that trying again cannot mend."""
+
+ON_GPU: dict[str, Any] = {
+    "pool": "gpu",
+    "queue": GPU_QUEUE,
+    "executor_config": gpu_executor_config(get_settings(), configured_executor()),
+}
+"""Arguments of tasks that hold the model: they take a slot of the pool wherever they run."""
 
 
 def nightly_deadline() -> DeadlineAlert:
@@ -145,9 +154,9 @@ def validate() -> list[int]:
 
 @task(
     doc_md="Score the accepted recordings of one shard of patients with the champion model.",
-    pool="gpu",
     inlets=_tables("journals"),
     outlets=_tables("scores", "model_versions"),
+    **ON_GPU,
 )
 def score(shard: int) -> dict[str, Any]:
     """Score the accepted recordings of one shard of patients with the champion model."""
@@ -159,7 +168,7 @@ def score(shard: int) -> dict[str, Any]:
 @task(
     trigger_rule="none_failed",
     inlets=_tables("scores", "biomarkers", "journals"),
-    outlets=_tables("day_values", "baselines", "chart_days", "drift_alerts", "alert_events"),
+    outlets=_tables("monitored_days", "baselines", "drift_alerts", "alert_events"),
 )
 def monitor() -> dict[str, Any]:
     """Compare every patient with their own baseline."""

@@ -11,10 +11,12 @@
     ├── JournalError             one recording cannot be used; carries a short machine-readable reason
     │   ├── SidecarError
     │   └── DecodeError
+    ├── DecoderUnavailable       no decoder process can be started
     ├── QualityGateError         too large a share of a night failed its quality checks
     ├── QuarantineError          a recording cannot be let out of quarantine
     ├── ModelError               a model is refused
     │   ├── DigestMismatch
+    │   ├── SignatureRefused
     │   ├── UnsafeModel
     │   └── GateFailed
     ├── AccessDenied             a person may not look into the warehouse
@@ -92,6 +94,10 @@ class DecodeError(JournalError):
     """The audio cannot be decoded, or breaks a limit on size, duration or format."""
 
 
+class DecoderUnavailable(AffectError):
+    """No decoder process can be started; that is no fault of any recording."""
+
+
 class QualityGateError(AffectError):
     """Too large a share of a night failed its quality checks."""
 
@@ -106,6 +112,10 @@ class ModelError(AffectError):
 
 class DigestMismatch(ModelError):
     """The weights on disk are not the ones that were registered."""
+
+
+class SignatureRefused(ModelError):
+    """The model is not signed by whom the settings trust."""
 
 
 class UnsafeModel(ModelError):

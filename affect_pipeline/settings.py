@@ -49,6 +49,39 @@ class Settings(BaseSettings):
         default=None,
         description="File with the secret of the pseudonyms. Unset: <home>/secrets/pseudonym.key, made on first use.",
     )
+    encrypt_audio: bool = Field(
+        default=False,
+        description="Encrypt collected and prepared audio at rest: AES-256-GCM, a key a patient. Old files: "
+        "`affect privacy encrypt`.",
+    )
+    encryption_key: SecretStr | None = Field(
+        default=None,
+        description="Master key that wraps the patients' keys of encrypted audio. Unset: read from its file.",
+    )
+    encryption_key_file: Path | None = Field(
+        default=None,
+        description="File with the master key of encrypted audio. Unset: <home>/secrets/encryption.key, made on first "
+        "use.",
+    )
+    model_public_key_file: Path | None = Field(
+        default=None,
+        description="Ed25519 public key (PEM). If set, only models signed by its owner are scored with.",
+    )
+    keep_audio_days: int = Field(
+        default=0, ge=0, description="Days after its night that a recording is kept; 0 keeps it until it is erased."
+    )
+    keep_work_days: int = Field(
+        default=30, ge=0, description="Days after its last night that the files of a run are kept; 0 keeps them."
+    )
+    keep_patient_days: int = Field(
+        default=0,
+        ge=0,
+        description="Days after a patient's last journal that anything is kept about the patient; 0 keeps it.",
+    )
+    erase_after_withdrawal: bool = Field(
+        default=False,
+        description="Erase a patient whose consent was withdrawn with the next housekeeping, not only stop collecting.",
+    )
     max_journal_bytes: int = Field(
         default=100_000_000, gt=0, description="Largest audio file that is taken in, in bytes."
     )
@@ -69,18 +102,40 @@ class Settings(BaseSettings):
     false_alarms_per_patient_90d: float = Field(
         default=0.10, gt=0, lt=1, description="Share of unchanged patients who get a false alarm within 90 days."
     )
+    alert_budget: int = Field(
+        default=10,
+        ge=1,
+        description="Patients with new alerts a care team can look at in a day; more are ranked, none is dropped.",
+    )
+    alert_budgets: str = Field(
+        default="",
+        pattern=r"^\s*([^=,]+=\s*[1-9]\d*\s*(,\s*[^=,]+=\s*[1-9]\d*\s*)*)?$",
+        description="Other budgets for single care teams (clinics), for instance north=5,south=20.",
+    )
     notify_urls: str = Field(
         default="", description="Apprise URLs that are told of new alerts, comma-separated. Empty: nobody."
     )
     nightly_deadline_minutes: int = Field(
         default=240, ge=1, description="Minutes after which a night that is still running raises a deadline alert."
     )
+    gpu_image: str = Field(
+        default="",
+        description="Container image of tasks that ask Kubernetes for a GPU. Empty: that of all other tasks.",
+    )
     threads: int = Field(default=0, ge=0, description="Compute threads of one task; 0 means all cores.")
+    tasks_at_once: int = Field(
+        default=1, ge=1, description="Measure tasks that share the cores of this machine; each takes its share of them."
+    )
 
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    def alert_budget_of(self, clinic: str | None) -> int:
+        """Return the patients with new alerts that the care team of a clinic can look at in a day."""
+        pairs = (pair.split("=") for pair in self.alert_budgets.split(",") if pair.strip())
+        return {name.strip(): int(number) for name, number in pairs}.get(clinic or "", self.alert_budget)
 
     @property
     def landing(self) -> str:
@@ -120,14 +175,38 @@ class Settings(BaseSettings):
         SettingsError
             If the secret is shorter than 16 characters.
         """
-        if self.pseudonym_secret is not None:
-            return _checked(self.pseudonym_secret.get_secret_value(), "AFFECT_PSEUDONYM_SECRET")
-        path = self.pseudonym_secret_file or self.home / "secrets" / "pseudonym.key"
-        if not path.exists():
-            if self.pseudonym_secret_file is not None:
-                raise SettingsError(f"AFFECT_PSEUDONYM_SECRET_FILE names {path}, which does not exist")
-            _write_new_secret(path)
-        return _checked(path.read_text().strip(), "AFFECT_PSEUDONYM_SECRET_FILE")
+        return _secret(
+            self.pseudonym_secret,
+            self.pseudonym_secret_file,
+            self.home / "secrets" / "pseudonym.key",
+            "AFFECT_PSEUDONYM_SECRET",
+        )
+
+    def master_key(self) -> bytes:
+        """Return the master key of encrypted audio, making its file on first use.
+
+        Raises
+        ------
+        SettingsError
+            If it is shorter than 16 characters, or its file is missing.
+        """
+        return _secret(
+            self.encryption_key,
+            self.encryption_key_file,
+            self.home / "secrets" / "encryption.key",
+            "AFFECT_ENCRYPTION_KEY",
+        )
+
+
+def _secret(given: SecretStr | None, file: Path | None, usual_file: Path, setting: str) -> bytes:
+    if given is not None:
+        return _checked(given.get_secret_value(), setting)
+    path = file or usual_file
+    if not path.exists():
+        if file is not None:
+            raise SettingsError(f"{setting}_FILE names {path}, which does not exist")
+        _write_new_secret(path)
+    return _checked(path.read_text().strip(), f"{setting}_FILE")
 
 
 def _checked(secret: str, setting: str) -> bytes:

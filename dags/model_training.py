@@ -31,7 +31,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param, dag, get_current_context, task
 
-from affect_pipeline.airflow_tasks import DEFAULT_ARGS, TellPeople
+from affect_pipeline.airflow_tasks import DEFAULT_ARGS, ON_GPU, TellPeople
 from affect_pipeline.notify import Message
 from affect_pipeline.settings import get_settings
 
@@ -74,7 +74,7 @@ def register(folder: str) -> str:
     return str(register_challenger(get_settings(), Path(folder)).version)
 
 
-@task(pool="gpu")
+@task(**ON_GPU)
 def shadow(version: str) -> dict[str, int]:
     """Score the journals of recent nights with the challenger, beside the champion."""
     from affect_pipeline.model.workflow import shadow_score
@@ -103,7 +103,7 @@ def plan_history(version: str) -> list[dict[str, int]]:
     return [{"shard": shard, "n_shards": len(shards)} for shard in shards]
 
 
-@task(pool="gpu", doc_md="Score one shard of the history with the approved model.")
+@task(**ON_GPU, doc_md="Score one shard of the history with the approved model.")
 def rescore(version: str, shard: int, n_shards: int) -> dict[str, int]:
     """Score one shard of the history with the approved model."""
     from affect_pipeline.model.workflow import rescore_history

@@ -10,7 +10,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -21,12 +21,12 @@ import numpy as np
 from affect_pipeline.monitoring.arrays import Arrays, Floats, take
 from affect_pipeline.monitoring.channels import VOICE
 from affect_pipeline.monitoring.charts.adherence import Adherence
-from affect_pipeline.monitoring.engine import Charts, band
+from affect_pipeline.monitoring.engine import Charts, band, note_statistics
 from affect_pipeline.monitoring.profile import Profile, default_profile
 from affect_pipeline.monitoring.rules import Rules
 from affect_pipeline.monitoring.simulation import in_control
 from affect_pipeline.monitoring.words import to_date
-from affect_pipeline.monitoring.world import WATCHED, World, device_code
+from affect_pipeline.monitoring.world import KINDS, WATCHED, World, device_code
 from affect_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ N_CHANNELS = len(VOICE) + 1
 
 CHUNK = 100_000
 DIGEST = "c" * 64
+PROFILE_DAY, READY_DAY = DAY_0 - 60, DAY_0 - 56
 RECORDING = 0.7
 """Share of patients who record on a day."""
 
@@ -86,32 +87,39 @@ class Night:
         return 1e6 * self.seconds / max(self.n_patients, 1)
 
 
-def charts() -> Charts:
-    """Return charts with a typical cohort profile."""
-    made = Charts(Rules())
-    made.profiles = {0: profile()}
+def charts(folder: Path | None = None) -> Charts:
+    """Return charts with a typical cohort profile; limits are kept in `folder`."""
+    made = Charts(Rules(), folder=folder)
+    made.profiles = {PROFILE_DAY: profile()}
     return made
 
 
 def profile() -> Profile:
     """Return a typical cohort."""
-    return default_profile(len(VOICE))
+    return replace(default_profile(len(VOICE)), between_sd=(0.25,) * len(VOICE))
 
 
 def grown(n_nights: int, n_patients: int, seed: int = 1) -> Arrays:
-    """Return states of patients after a baseline and so many nights."""
-    made, chart = charts(), charts().of(0)
-    base = made.rules.baseline_days
-    values, _ = in_control(profile(), n_patients, base, seed)
+    """Return states of patients after a baseline and so many nights in which nothing changed."""
+    chart, base = charts().of(PROFILE_DAY), Rules().baseline_days
+    values, _ = in_control(profile(), n_patients, base + n_nights, seed)
+    recorded = np.asarray(np.isfinite(values).any(axis=2))
     first = np.full(n_patients, DAY_0 - base - n_nights, dtype=np.int32)
-    state, _ = chart.start(values, first, np.isfinite(values).any(axis=2).sum(axis=1))
-    rng = np.random.default_rng(seed + 1)
-    for night in range(n_nights):
-        today = rng.standard_normal((n_patients, len(VOICE)))
-        today[rng.random(n_patients) > RECORDING] = np.nan
-        chart.take(state, first + base + night, today)
-        chart.adherence.take(state, np.isfinite(today[:, 0]))
+    state, _ = chart.start(values[:, :base], first, recorded[:, :base].sum(axis=1))
+    statistic = np.zeros((n_patients, len(KINDS)), dtype=np.float32)
+    state["statistic"] = statistic
+    for night in range(base, base + n_nights):
+        note_statistics(state, chart.take(state, first + night, values[:, night]))
+        statistic[:, KINDS.index("adherence")] = chart.adherence.take(state, recorded[:, night])
     return state
+
+
+def without_alerts(state: Arrays, folder: Path) -> Arrays:
+    """Return the states of those who are within their limits: the others would have been alerted on earlier nights."""
+    limits = charts(folder).limits(PROFILE_DAY)
+    day = np.array([DAY_0 - READY_DAY])
+    highest = np.array([0.8 * limits[kind].on(day)[0] for kind in KINDS[:4]])
+    return take(state, np.flatnonzero((state["statistic"][:, :4] < highest).all(axis=1)))
 
 
 def repeated(state: Arrays, n: int) -> Arrays:
@@ -122,7 +130,7 @@ def repeated(state: Arrays, n: int) -> Arrays:
 def time_maths(state: Arrays, n_patients: int, seed: int = 3) -> Night:
     """Time one night for so many patients, a chunk at a time, as the stage does it."""
     made = charts()
-    chart, adherence, limit = made.of(0), Adherence(), np.linspace(2.0, 7.0, 120)
+    chart, adherence, limit = made.of(PROFILE_DAY), Adherence(), np.linspace(2.0, 7.0, 120)
     rng = np.random.default_rng(seed)
     n_chunk = min(n_patients, CHUNK)
     some = repeated(state, n_chunk)
@@ -304,6 +312,7 @@ def round_trip(home: Path, n_patients: int, state: Arrays) -> RoundTrip:
     try:
         engine = connect(settings)
         migrate(engine)
+        state = without_alerts(state, settings.home / "calibration")
         _fill(engine, settings, n_patients, n_journals, state)
         begun = time.perf_counter()
         monitor(settings, night)
@@ -320,12 +329,12 @@ def _fill(engine: sa.Engine, settings: Settings, n_patients: int, n_journals: in
     import sqlalchemy as sa
 
     from affect_pipeline.monitoring import store
+    from affect_pipeline.stages.monitor import rules_digest
     from affect_pipeline.warehouse.load import ensure_months
     from affect_pipeline.warehouse.queries import sql
 
     night = to_date(DAY_0)
     values = {"night": night, "n_patients": n_patients, "n_journals": n_journals, "model_digest": DIGEST}
-    rules = Rules.from_settings(settings)
     with engine.begin() as connection:
         for table in ("scores", "biomarkers"):
             ensure_months(connection, table, [night])
@@ -336,11 +345,15 @@ def _fill(engine: sa.Engine, settings: Settings, n_patients: int, n_journals: in
         progress = {
             "model_digest": DIGEST, "first_night": night - timedelta(days=60),
             "through_night": night - timedelta(days=1),
-            "rules": hashlib.sha256(repr(rules).encode()).hexdigest(),
+            "rules": rules_digest(Rules.from_settings(settings)),
         }  # fmt: skip
         connection.execute(sa.text(sql("monitor/set_progress")), progress)
-        store.write_profiles(connection, DIGEST, {DAY_0 - 60: profile()})
-        keys = np.sort(np.array([hashlib.md5(str(n + 1).encode()).hexdigest() for n in range(n_patients)], "S32"))  # noqa: S324 - names made-up patients
+        store.write_profiles(connection, DIGEST, {PROFILE_DAY: profile()})
+        keys = np.sort(
+            np.array(
+                [hashlib.md5(str(n + 1).encode(), usedforsecurity=False).hexdigest() for n in range(n_patients)], "S32"
+            )
+        )
         for part in store.key_ranges(n_patients, CHUNK):
             chosen = keys[(keys >= part.first.encode()) & (keys <= part.last.encode())]
             store.write_states(connection, DIGEST, part, watched(chosen, state))
@@ -353,8 +366,8 @@ def watched(keys: np.ndarray[Any, Any], state: Arrays) -> World:
     world = World(len(VOICE), keys)
     world.state |= repeated(state, len(keys))
     world.state["phase"][:] = WATCHED
-    world.state["profile_night"][:] = DAY_0 - 60
-    world.state["ready_day"][:] = DAY_0 - 56
+    world.state["profile_night"][:] = PROFILE_DAY
+    world.state["ready_day"][:] = READY_DAY
     world.state["segment_start"][:] = DAY_0 - 84
     world.state["last_value_day"][:] = world.state["last_journal_day"][:] = DAY_0 - 1
     world.state["through_day"][:] = DAY_0 - 1

@@ -17,16 +17,20 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import sqlalchemy as sa
 
 from affect_pipeline.bench.warehouse_rows import CURVES, MadeUp, fill
 from affect_pipeline.settings import Settings
 
 JOURNAL_S = 10
+BATCH_ROUNDS = 3
+CLINICS = ("north", "south", "harbour")
 RATE_HZ = 16_000
 START_S = 180.0
 LOGIN = "load-test"
@@ -79,12 +83,45 @@ class Figure:
         The measurement.
     target : float or None
         What it is held against.
+    bound : str
+        ``at most`` or ``at least``: how.
     """
 
     what: str
     value: float
     unit: str
     target: float | None = None
+    bound: Literal["at most", "at least"] = "at most"
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target was met; None where there is none."""
+        if self.target is None:
+            return None
+        return self.value <= self.target if self.bound == "at most" else self.value >= self.target
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the nightly path does with the recordings that the clients send.
+
+    Parameters
+    ----------
+    scoring_per_s : float
+        Recordings a second of the batch scorer alone, the recordings being decoded, measured and prepared already.
+    everything_per_s : float
+        Recordings a second if they are decoded, measured and scored, one after the other.
+    """
+
+    scoring_per_s: float
+    everything_per_s: float
+
+    def figures(self) -> list[Figure]:
+        """Return both as lines of the table."""
+        return [
+            Figure("batch scorer alone", self.scoring_per_s, "journals/s"),
+            Figure("decode, measure and score, one after the other", self.everything_per_s, "journals/s"),
+        ]
 
 
 def measure(
@@ -114,55 +151,86 @@ def measure(
     from affect_pipeline.warehouse.migrate import migrate
 
     model = model_dir or default_model_dir()
-    recordings = [_journal(load.seed + n) for n in range(load.n_clients)]
+    recordings = list(islice(_usable_journals(load.seed), load.n_clients))
     progress("batch scorer")
-    figures = _batch(model, recordings)
+    batch = _batch(model, recordings)
+    figures = batch.figures()
     with tempfile.TemporaryDirectory(prefix="affect-load-") as folder:
         settings = Settings(home=Path(folder))
         engine = connect(settings)
         migrate(engine)
-        channels = tuple(CURVES)[: load.n_channels]
-        fill(engine, MadeUp(load.n_patients, load.n_days, seed=load.seed, channels=channels), progress)
+        figures += _fill(engine, load, progress)
         database = Database(settings, engine)
-        add_person(database, Person(LOGIN, "Load test", "counselor", ("north", "south", "harbour")))
+        add_person(database, Person(LOGIN, "Load test", "counselor", CLINICS))
         token = new_token(database, LOGIN)
         with _server(settings, model) as (address, pid):
             progress("clients")
-            figures += asyncio.run(
-                _clients(load, address, token, pid=pid, recordings=recordings, batch_per_s=figures[1].value)
-            )
+            figures += asyncio.run(_clients(load, address, token, pid=pid, recordings=recordings, batch=batch))
         stop(settings)
     return figures
 
 
 def rows(figures: Sequence[Figure]) -> list[dict[str, Any]]:
-    """Return the figures as rows of a table."""
-    return [asdict(figure) for figure in figures]
+    """Return the figures with all that is known of them, for programs."""
+    return [{**asdict(figure), "met": figure.met} for figure in figures]
 
 
-def _batch(model: Path, recordings: list[bytes]) -> list[Figure]:
-    """Measure what the nightly path does with the same recordings: scoring alone, and decoding to score."""
-    from affect_pipeline.model.scorer import Scorer
-    from affect_pipeline.serving.analysis import hear
-
-    scorer = Scorer(model)
-    prepared = [hear(content, ".wav", 10_000_000, 60.0).prepared for content in recordings[:2]]
-    scorer.score(prepared)
-    started_s = time.perf_counter()
-    heard = [hear(content, ".wav", 10_000_000, 60.0) for content in recordings]
-    decoded_s = time.perf_counter() - started_s
-    started_s = time.perf_counter()
-    scorer.score([one.prepared for one in heard])
-    scored_s = time.perf_counter() - started_s
-    n = len(recordings)
+def lines(figures: Sequence[Figure]) -> list[dict[str, Any]]:
+    """Return the figures as lines of a printed table."""
     return [
-        Figure("batch scorer alone", n / scored_s, "journals/s"),
-        Figure("decode, measure and score, one after the other", n / (decoded_s + scored_s), "journals/s"),
+        {
+            "what": figure.what,
+            "measured": figure.value,
+            "unit": figure.unit,
+            "target": "-" if figure.target is None else f"{figure.bound} {figure.target:g}",
+            "met": {True: "yes", False: "no", None: "-"}[figure.met],
+        }
+        for figure in figures
     ]
 
 
+def _fill(engine: sa.Engine, load: Load, progress: Callable[[str], None]) -> list[Figure]:
+    from affect_pipeline.warehouse.queries import sql
+
+    made_up = MadeUp(load.n_patients, load.n_days, seed=load.seed, channels=tuple(CURVES)[: load.n_channels])
+    started_s = time.perf_counter()
+    fill(engine, made_up, progress, throw_away=True)
+    took_s = time.perf_counter() - started_s
+    with engine.connect() as connection:
+        size = connection.execute(sa.text(sql("bench/measure_warehouse"))).one()
+    return [
+        Figure("warehouse: recordings", float(size.n_journals), "rows"),
+        Figure("warehouse: size", size.n_bytes / 1e9, "GB"),
+        Figure("warehouse: filled in", took_s, "s"),
+    ]
+
+
+def _batch(model: Path, recordings: list[bytes]) -> Batch:
+    """Measure what the nightly path does with the same recordings: scoring alone, and decoding to score."""
+    from affect_pipeline.journals.decode import decode
+    from affect_pipeline.model.scorer import Scorer
+    from affect_pipeline.serving.analysis import measure as hear
+
+    scorer = Scorer(model)
+    with tempfile.TemporaryDirectory(prefix="affect-load-") as folder:
+        paths = [Path(folder) / f"{n}.wav" for n in range(len(recordings))]
+        for path, content in zip(paths, recordings, strict=True):
+            path.write_bytes(content)
+        scorer.score([hear(decode(path)).prepared for path in paths])  # warm up
+        heard_s, scored_s = [], []
+        for _ in range(BATCH_ROUNDS):
+            started_s = time.perf_counter()
+            heard = [hear(decode(path)) for path in paths]
+            heard_s.append(time.perf_counter() - started_s)
+            started_s = time.perf_counter()
+            scorer.score([one.prepared for one in heard])
+            scored_s.append(time.perf_counter() - started_s)
+    # The best round of each: what the service is held against is not made easier by a busy machine.
+    return Batch(len(recordings) / min(scored_s), len(recordings) / (min(heard_s) + min(scored_s)))
+
+
 async def _clients(
-    load: Load, address: str, token: str, *, pid: int, recordings: list[bytes], batch_per_s: float
+    load: Load, address: str, token: str, *, pid: int, recordings: list[bytes], batch: Batch
 ) -> list[Figure]:
     import httpx
 
@@ -172,13 +240,13 @@ async def _clients(
         base_url=address, headers=headers, timeout=300, limits=limits, trust_env=False
     ) as client:
         return [
-            *await _analysis(client, load, recordings, batch_per_s),
+            *await _analysis(client, load, recordings, batch),
             *await _pages(client, load),
             *await _idle_streams(load, address, headers, pid),
         ]
 
 
-async def _analysis(client: Any, load: Load, recordings: list[bytes], batch_per_s: float) -> list[Figure]:
+async def _analysis(client: Any, load: Load, recordings: list[bytes], batch: Batch) -> list[Figure]:
     async def send(n: int) -> None:
         answer = await client.post("/analyze-vocal-health", files={"file": ("a.wav", recordings[n % len(recordings)])})
         answer.raise_for_status()
@@ -187,10 +255,11 @@ async def _analysis(client: Any, load: Load, recordings: list[bytes], batch_per_
     started_s = time.perf_counter()
     times_s = await _timed(send, range(load.n_recordings), load.n_clients)
     per_s = load.n_recordings / (time.perf_counter() - started_s)
-    ideal_s = load.n_clients / batch_per_s
+    ideal_s = load.n_clients / batch.scoring_per_s
     return [
         Figure(f"live analysis, {load.n_clients} clients", per_s, "journals/s"),
-        Figure("live analysis against the batch", per_s / batch_per_s, "ratio", 0.8),
+        Figure("live analysis, share of the batch scorer alone", per_s / batch.scoring_per_s, "ratio", 0.8, "at least"),
+        Figure("live analysis, share of decode, measure and score", per_s / batch.everything_per_s, "ratio"),
         Figure("live analysis, p95", _p95(times_s), "s"),
         Figure("live analysis, p95 against ideal queueing", _p95(times_s) / ideal_s, "ratio", 2.0),
     ]
@@ -204,21 +273,23 @@ async def _pages(client: Any, load: Load) -> list[Figure]:
         found = (await client.get("/patients", params={"key_prefix": prefix, "limit": 20})).json()["patients"]
         keys += [chance.choice(found)["patient_key"]] if found else []
     wanted = {
-        "trend page": [f"/dashboard/patients/{key}" for key in keys],
-        "trend, JSON": [f"/patients/{key}/trend" for key in keys],
-        "alert list page": ["/dashboard"] * load.n_pages,
-        "alert list, JSON": ["/alerts"] * load.n_pages,
+        "trend page": (0.1, [f"/dashboard/patients/{key}" for key in keys]),
+        "trend, JSON": (0.1, [f"/patients/{key}/trend" for key in keys]),
+        "chart of a trend": (None, [f"/dashboard/patients/{key}/charts/trend.json" for key in keys]),
+        "alert list page": (0.15, ["/dashboard"] * load.n_pages),
+        "alert list, JSON": (0.15, ["/alerts"] * load.n_pages),
     }
-    targets = {"trend page": 0.1, "trend, JSON": 0.1, "alert list page": 0.15, "alert list, JSON": 0.15}
     figures = []
-    for name, paths in wanted.items():
+    for name, (target, paths) in wanted.items():
 
         async def get(n: int, paths: list[str] = paths) -> None:
-            (await client.get(paths[n])).raise_for_status()
+            answer = await client.get(paths[n])
+            if answer.status_code != 404:  # a patient without any usable recording has no chart
+                answer.raise_for_status()
 
         await _timed(get, range(min(5, len(paths))), 1)
         times_s = await _timed(get, range(len(paths)), 1)
-        figures.append(Figure(f"{name}, p95", _p95(times_s), "s", targets[name]))
+        figures.append(Figure(f"{name}, p95", _p95(times_s), "s", target))
     return figures
 
 
@@ -280,6 +351,21 @@ def _await_ready(ask: Callable[[], int], process: subprocess.Popen[bytes]) -> No
                 return
         time.sleep(0.2)
     raise TimeoutError(f"the service was not ready within {START_S:g} s; it says why on standard error")
+
+
+def _usable_journals(seed: int) -> Iterator[bytes]:
+    """Yield recordings that the quality contract lets through: a refused one would cost the service next to nothing."""
+    from affect_pipeline.journals.decode import decode
+    from affect_pipeline.serving.analysis import measure as hear
+    from affect_pipeline.serving.problems import Problem
+
+    for n in count(seed):
+        content = _journal(n)
+        with tempfile.NamedTemporaryFile(suffix=".wav") as file, contextlib.suppress(Problem):
+            file.write(content)
+            file.flush()
+            hear(decode(Path(file.name)))
+            yield content
 
 
 def _journal(seed: int) -> bytes:

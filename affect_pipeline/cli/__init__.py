@@ -17,9 +17,12 @@ from affect_pipeline.errors import AffectError
 GROUPS: dict[str, str | tuple[str, ...]] = {
     "warehouse": "affect_pipeline.cli.warehouse",
     "people": "affect_pipeline.cli.people",
-    "bench": "affect_pipeline.cli.bench",
+    "bench": ("affect_pipeline.cli.bench", "affect_pipeline.cli.bench_speed", "affect_pipeline.cli.bench_safety"),
     "alerts": "affect_pipeline.cli.alerts",
     "quarantine": "affect_pipeline.cli.quarantine",
+    "audit": "affect_pipeline.cli.audit",
+    "privacy": "affect_pipeline.cli.privacy",
+    "supply-chain": "affect_pipeline.cli.supply_chain",
     "model": ("affect_pipeline.cli.model", "affect_pipeline.cli.model_lifecycle"),
 }
 """Command groups: name on the command line -> module that holds its ``app``, or several that share the group."""

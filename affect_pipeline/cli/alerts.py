@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -21,12 +22,15 @@ def list_alerts(
     from rich.console import Console
     from rich.table import Table
 
+    from affect_pipeline.monitoring.burden import burden
     from affect_pipeline.settings import get_settings
     from affect_pipeline.warehouse.engine import connect
     from affect_pipeline.warehouse.queries import sql
 
-    with connect(get_settings()).connect() as connection:
+    settings = get_settings()
+    with connect(settings).connect() as connection:
         values = {"everything": everything, "clinic": clinic}
+        teams = burden(settings, connection.execute(sa.text(sql("serving/summarise_alert_burden"))).mappings().all())
         rows = connection.execute(sa.text(sql("monitor/list_alerts")), values).all()
     table = Table("alert", "patient", "clinic", "direction", "severity", "state", "raised", "since about", "rank")
     for row in rows:
@@ -34,7 +38,61 @@ def list_alerts(
             row.alert_id[:12], row.patient_key[:8], row.clinic or "-", row.direction, row.severity, row.state,
             str(row.opened_night), str(row.onset_day or "-"), f"{row.score:.1f}",
         )  # fmt: skip
+    console = Console(width=max(Console().width, 130))
+    console.print(table)
+    for team in teams:
+        if team.exceeded and clinic in (None, team.clinic):
+            console.print(team.words(), highlight=False)
+
+
+@app.command("known")
+def note_known_change(
+    patient: Annotated[str, typer.Argument(help="Patient key, or how it begins.")],
+    *,
+    since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day of the change.")],
+    source: Annotated[str, typer.Option(help="How it is known: admission, questionnaire, ...")],
+    actor: Annotated[str, typer.Option(help="Who says so.")] = "command line",
+) -> None:
+    """Note a change for the worse that is known from elsewhere, so that misses can be counted (see `fairness`)."""
+    from affect_pipeline.monitoring.known import note
+    from affect_pipeline.settings import get_settings
+    from affect_pipeline.warehouse.engine import connect
+
+    with connect(get_settings()).begin() as connection:
+        key = note(connection, patient, since.date(), source, actor)
+    typer.echo(f"{key}: change since {since.date()} noted ({source})")
+
+
+@app.command("fairness")
+def show_fairness(
+    dimension: Annotated[str | None, typer.Option(help="sex, age_band, language, device or clinic.")] = None,
+) -> None:
+    """Show how alerts, misses and recording fall on groups of patients."""
+    import sqlalchemy as sa
+    from rich.console import Console
+    from rich.table import Table
+
+    from affect_pipeline.settings import get_settings
+    from affect_pipeline.warehouse.engine import connect
+    from affect_pipeline.warehouse.queries import sql
+
+    with connect(get_settings()).connect() as connection:
+        rows = connection.execute(sa.text(sql("queries/rate_alerts_by_group")), {"dimension": dimension}).all()
+    table = Table(
+        "group", "value", "patients", "alerts", "alerted", "alerts / 90 d", "days recorded", "known changes", "missed",
+        "miss rate",
+    )  # fmt: skip
+    for row in rows:
+        table.add_row(
+            row.dimension, row.group_name or "not known", str(row.n_patients), str(row.n_alerts),
+            f"{row.share_alerted:.2f}", _share(row.alerts_per_patient_90_days), _share(row.share_of_days_recorded),
+            str(row.n_known_changes), str(row.n_missed), _share(row.miss_rate),
+        )  # fmt: skip
     Console(width=max(Console().width, 130)).print(table)
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 @app.command("show")

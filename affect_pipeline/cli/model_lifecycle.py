@@ -89,6 +89,30 @@ def verify(
     out.print(f"[green]fine[/]: {scorer.affect.name}, digest {digest}", highlight=False)
 
 
+@app.command(name="new-key")
+def new_key(
+    private_file: Annotated[Path, typer.Argument(help="File to write the private key to; keep it off this machine.")],
+) -> None:
+    """Make a key pair for signing models."""
+    from affect_pipeline.model.signing import new_key as make_key
+
+    out.print(f"private key: {private_file}\nAFFECT_MODEL_PUBLIC_KEY_FILE={make_key(private_file)}", highlight=False)
+
+
+@app.command()
+def sign(
+    which: Which,
+    key: Annotated[Path, typer.Option(help="Private Ed25519 key, PEM.", exists=True)],
+) -> None:
+    """Vouch for a registered version; with AFFECT_MODEL_PUBLIC_KEY_FILE set, others are refused."""
+    from affect_pipeline.model.signing import sign as sign_version
+
+    settings = _settings()
+    version = _version(settings, which)
+    sign_version(settings, version, key)
+    out.print(f"signed: {_name(version)}", highlight=False)
+
+
 @app.command(name="import")
 def import_(
     source: Annotated[Path, typer.Argument(help="Local Hugging Face folder of a Wav2Vec 2.0, safetensors only.")],

@@ -74,7 +74,7 @@ def release(
     from affect_pipeline.quality.release import release as let_out
     from affect_pipeline.settings import get_settings
 
-    store = RawStore(get_settings().raw_dir)
+    store = RawStore.of(get_settings())
     released = let_out(_engine(), store, journal, actor or getpass.getuser(), reason)
     out.print(f"Released {released.journal_id[:12]}. Run night {released.night} again to score it.", highlight=False)
 

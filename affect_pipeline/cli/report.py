@@ -72,6 +72,7 @@ def digest(
 ) -> None:
     """Print the weekly digest, and send it if asked to."""
     from affect_pipeline import files
+    from affect_pipeline.errors import SettingsError
     from affect_pipeline.notify import notifier_of
     from affect_pipeline.serving.digest import weekly_digest
     from affect_pipeline.settings import get_settings
@@ -85,6 +86,8 @@ def digest(
     if picture and message.picture:
         files.write_bytes(message.picture, picture)
     if send:
+        if not get_settings().notify_urls:
+            raise SettingsError("nobody was told: AFFECT_NOTIFY_URLS is empty; it takes Apprise URLs, comma-separated")
         notifier_of(get_settings()).send(message)
 
 
@@ -139,7 +142,7 @@ def _show_patient(queries: Queries, patient_key: str, days: int) -> None:
 
     row = patient(queries, patient_key)
     last = row["last_day"] or row["first_night"]
-    shown = trend(queries, patient_key, last - timedelta(days=days - 1), last)
+    shown = trend(queries, row, last - timedelta(days=days - 1), last)
     span = [shown["first_day"] + timedelta(days=n) for n in range(days)]
     console.print(
         f"[bold]{patient_key}[/]  {row['clinic'] or 'no clinic'}  {words.long_day(span[0])} to {words.long_day(last)}"
@@ -166,7 +169,7 @@ def _show_patients(queries: Queries, state: str | None, days: int) -> None:
     from rich.table import Table
 
     from affect_pipeline.serving import words
-    from affect_pipeline.serving.patients import patient_page, trend
+    from affect_pipeline.serving.patients import patient, patient_page, trend
 
     table = Table("patient", "state", "clinic", "last journal", f"low-mood signal, {days} days", box=None)
     found = patient_page(queries, 50, None, clinic=None, state=state, key_prefix=None)
@@ -176,7 +179,7 @@ def _show_patients(queries: Queries, state: str | None, days: int) -> None:
             row["state"].replace("_", " "),
             row["clinic"] or words.NONE,
             words.long_day(row["last_day"]),
-            _line(trend(queries, row["patient_key"]), days),
+            _line(trend(queries, patient(queries, row["patient_key"])), days),
         )
     table.columns[-1].no_wrap = True
     console.print(table)

@@ -41,7 +41,7 @@ def serve(
     settings = get_settings()
     engine = connect(settings)
     migrate(engine)
-    _welcome(Database(settings, engine), host, port)
+    welcome(Database(settings, engine), host, port)
     web = create_app(
         settings,
         engine=engine,
@@ -51,8 +51,16 @@ def serve(
     uvicorn.run(web, host=host, port=port, log_level="warning", ws_max_queue=4, ws_max_size=1_000_000)
 
 
-def _welcome(database: Database, host: str, port: int) -> None:
-    """Say where the service is, and let the first visitor in where only this machine can be that visitor."""
+def welcome(database: Database, host: str, port: int) -> None:
+    """Say where the service is, and let the first visitor in where only this machine can be that visitor.
+
+    Parameters
+    ----------
+    database : Database
+        Knows who has access.
+    host, port : str, int
+        Where the service listens.
+    """
     from affect_pipeline.serving.people import Person, add_person, count_people, new_token
 
     address = f"http://{'[' + host + ']' if ':' in host else host}:{port}"

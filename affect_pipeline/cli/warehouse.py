@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
+    import pandas as pd
     import sqlalchemy as sa
 
 app = typer.Typer(no_args_is_help=True, help="The PostgreSQL warehouse: schema, hash, queries, backup.")
@@ -91,10 +93,7 @@ def query(
     if parquet is not None:
         frame.to_parquet(parquet, index=False)
     if csv is None and parquet is None:
-        table = Table(*map(str, frame.columns), box=None)
-        for row in frame.itertuples(index=False):
-            table.add_row(*("" if value is None or value != value else str(value) for value in row))  # noqa: PLR0124
-        out.print(table)
+        _show(frame)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -147,6 +146,23 @@ def dictionary(
         typer.echo(text, nl=False)
     else:
         file.write_text(text, encoding="utf-8")
+
+
+def _show(frame: pd.DataFrame) -> None:
+    """Print a table, or, where it is wider than the terminal, one block of lines a row."""
+    cells = frame.astype(object).where(frame.notna(), "").astype(str)
+    widths = [max([len(str(name)), *cells[name].str.len()]) for name in cells]
+    if sum(widths) + 2 * len(widths) <= out.width:
+        table = Table(*map(str, cells.columns), box=None)
+        for row in cells.itertuples(index=False):
+            table.add_row(*map(escape, row))
+        out.print(table)
+        return
+    for row in cells.itertuples(index=False):
+        block = Table.grid(padding=(0, 2))
+        for name, value in zip(cells.columns, row, strict=True):
+            block.add_row(f"[bold]{name}[/]", escape(value))
+        out.print(block, "")
 
 
 def _wide() -> Console:

@@ -2,6 +2,8 @@
 
 libsndfile reads WAV, FLAC, Ogg, Opus and MP3. M4A and WebM go through an ``ffmpeg`` found on PATH,
 run as a child process that may read that one file and nothing else.
+
+Recordings of strangers are not decoded in the process that asks for it: see `sandbox.decode_apart`.
 """
 
 from __future__ import annotations
@@ -39,6 +41,12 @@ class DecodeLimits:
         Range of sampling rates.
     ffmpeg_timeout_s : float
         Longest time that the ffmpeg child process may take.
+    timeout_s : float
+        Longest time, in seconds, that the decoder process may take for one recording (`sandbox`).
+    max_memory_bytes : int
+        Memory that the decoder process may have.
+    max_cpu_s : float
+        Processor time that it may take for one recording, in seconds.
     """
 
     max_bytes: int = 100_000_000
@@ -47,6 +55,9 @@ class DecodeLimits:
     min_rate_hz: int = 4_000
     max_rate_hz: int = 192_000
     ffmpeg_timeout_s: float = 60.0
+    timeout_s: float = 90.0
+    max_memory_bytes: int = 2 << 30
+    max_cpu_s: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -183,16 +194,28 @@ def _read_with_ffmpeg(path: Path, limits: DecodeLimits) -> tuple[npt.NDArray[np.
     with path.open("rb") as file:
         demuxer = "matroska" if audio_format(file.read(SNIFFED_BYTES)) == "webm" else "mov"
     command = [ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "error", "-xerror", "-threads", "1"]
-    command += ["-protocol_whitelist", "file,pipe", "-f", demuxer, "-i", f"file:{path.resolve()}"]
+    command += ["-protocol_whitelist", "file,pipe", "-f", demuxer, "-i", f"file:{path.absolute()}"]
     command += ["-map", "0:a:0", "-vn", "-sn", "-dn", "-t", f"{limits.max_duration_s + 1:.0f}"]
     command += ["-f", "wav", "-c:a", "pcm_f32le", "-bitexact", "pipe:1"]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=limits.ffmpeg_timeout_s, check=False, env={})
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            timeout=limits.ffmpeg_timeout_s,
+            check=False,
+            env={},
+            pass_fds=_descriptor(path),
+        )
     except subprocess.TimeoutExpired:
         raise DecodeError("decode_failed", f"ffmpeg took more than {limits.ffmpeg_timeout_s:.0f} s") from None
     if done.returncode != 0:
         raise DecodeError("decode_failed", f"ffmpeg ended with status {done.returncode}")
     return _parse_streamed_wav(done.stdout, limits)
+
+
+def _descriptor(path: Path) -> tuple[int, ...]:
+    """Return the open file that a path such as ``/proc/self/fd/7`` stands for: ffmpeg must have it open, too."""
+    return (int(path.name),) if path.parent == Path("/proc/self/fd") else ()
 
 
 def _parse_streamed_wav(content: bytes, limits: DecodeLimits) -> tuple[npt.NDArray[np.float32], int]:

@@ -1,7 +1,8 @@
 """Pseudonyms: what leaves the landing zone in place of names.
 
 A key is an HMAC under a secret of the installation: the same patient always gets the same key, and
-without the secret nobody can try names against it.
+without the secret nobody can try names against it. Secrets are rotated in layers: each newer one makes keys of the keys
+before it, so that whoever learns the older ones still cannot try names against today's keys.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ class Pseudonyms:
     Parameters
     ----------
     secret : bytes
-        The secret, see `Settings.pseudonym_key`. It is not shown by ``repr``.
+        The secret, see `Settings.pseudonym_key`; after a rotation one a line, the oldest first. It is
+        not shown by ``repr``.
     """
 
     secret: bytes
@@ -46,10 +48,37 @@ class Pseudonyms:
         """
         return self._key("delivery", relative_path)
 
+    def patient_keys(self, source_id: str) -> list[str]:
+        """Return the pseudonyms that a patient has had under each secret, today's last."""
+        return self._keys("patient", source_id)
+
+    def renewed(self, kind: str, key: str) -> str:
+        """Return what the newest secret makes of a key that the secrets before it had made.
+
+        Parameters
+        ----------
+        kind : str
+            ``patient`` or ``delivery``.
+        key : str
+            The key before the rotation.
+        """
+        return _hmac(self.secret.splitlines()[-1], kind, key)
+
     def _key(self, kind: str, value: str) -> str:
-        # Names on disk may hold bytes that are not UTF-8; Python shows them as lone surrogates.
-        text = f"{kind}:{unicodedata.normalize('NFC', value)}".encode("utf-8", "surrogateescape")
-        return hmac.new(self.secret, text, hashlib.sha256).hexdigest()[:KEY_CHARS]
+        return self._keys(kind, value)[-1]
+
+    def _keys(self, kind: str, value: str) -> list[str]:
+        keys, layer = [], unicodedata.normalize("NFC", value)
+        for secret in self.secret.splitlines():
+            layer = _hmac(secret, kind, layer)
+            keys.append(layer)
+        return keys
+
+
+def _hmac(secret: bytes, kind: str, value: str) -> str:
+    # Names on disk may hold bytes that are not UTF-8; Python shows them as lone surrogates.
+    text = f"{kind}:{value}".encode("utf-8", "surrogateescape")
+    return hmac.new(secret, text, hashlib.sha256).hexdigest()[:KEY_CHARS]
 
 
 def refused_id(delivery_key: str) -> str:

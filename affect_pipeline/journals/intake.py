@@ -94,7 +94,7 @@ class Intake:
 
     def _stored(self, delivery: Delivery, row: ManifestRow) -> ManifestRow:
         with self.zone.open(delivery.path) as file:
-            stored = self.store.put(file, self.max_bytes)
+            stored = self.store.put(file, self.max_bytes, row.patient_key)
         found = audio_format(stored.head)
         row = replace(row, journal_id=stored.journal_id, n_bytes=stored.n_bytes, audio_format=found, in_store=True)
         if found is None:

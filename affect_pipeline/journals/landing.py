@@ -1,7 +1,7 @@
 """The landing zone: where apps leave recordings, on any file system that fsspec knows.
 
 Layout: ``<root>/<date of arrival>/<source patient id>/<name>.<extension>`` with a sidecar
-``<name>.json`` beside it. Nothing here is ever written to or deleted.
+``<name>.json`` beside it. Nothing here is ever written to, and nothing deleted but by an erasure that is asked to.
 """
 
 from __future__ import annotations
@@ -133,6 +133,24 @@ class LandingZone:
         found = (self._delivery(night, file, sidecars.get(_stem(file.path))) for file in recordings)
         return [delivery for delivery in found if delivery is not None]
 
+    def patient_folders(self) -> list[str]:
+        """List the folders of all patients on all nights; each ends in the patient's identifier."""
+        nights = [folder for folder in self._folders(self._root) if _is_night(folder)]
+        return [folder for night in nights for folder in self._folders(night)]
+
+    def count_recordings(self, folder: str) -> int:
+        """Count the files of a folder that are no sidecars."""
+        return sum(not _is_sidecar(path) for path in self.file_system.find(folder))
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove a patient's folder of one night: what an erasure may be asked to do, and nothing else does."""
+        self.file_system.rm(folder, recursive=True)
+
+    def _folders(self, folder: str) -> list[str]:
+        self.file_system.invalidate_cache()
+        entries = self.file_system.ls(folder, detail=True)
+        return sorted(str(entry["name"]).rstrip("/") for entry in entries if entry["type"] == "directory")
+
     def open(self, path: str) -> BinaryIO:
         """Open a file for reading.
 
@@ -206,6 +224,14 @@ class _Reader:
         except Exception as error:  # every file system has errors of its own
             self._zone.check()  # if all of it is gone, that is no fault of this file
             raise JournalError("unreadable", f"the file could not be read ({without_paths(error)})") from error
+
+
+def _is_night(folder: str) -> bool:
+    try:
+        date.fromisoformat(folder.rpartition("/")[2])
+    except ValueError:
+        return False
+    return True
 
 
 def _is_sidecar(path: str) -> bool:

@@ -12,6 +12,10 @@ from zoneinfo import ZoneInfo
 from affect_pipeline.errors import SidecarError
 
 MAX_SIDECAR_BYTES = 64 * 1024
+MAX_VALUES = 64
+"""A sidecar is a flat object; more arrays and objects than that, nested or not, are no sidecar."""
+
+MAX_NUMBER_CHARS = 32
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 MAX_TEXT = 100
 FREE_TEXT = re.compile(r"[\w][\w .,:;!?()/+#-]*")
@@ -113,15 +117,24 @@ def consent_of(content: bytes) -> bool | None:
 def _json_object(content: bytes) -> dict[str, Any]:
     if len(content) > MAX_SIDECAR_BYTES:
         _malformed(f"more than {MAX_SIDECAR_BYTES} bytes")
-    try:
-        fields = json.loads(content.decode("utf-8-sig"), parse_constant=lambda name: _malformed(f"{name} is not JSON"))
-    except RecursionError:
+    if content.count(b"[") + content.count(b"{") > MAX_VALUES:
         _malformed("nested too deeply")
-    except ValueError as error:  # also bad UTF-8 and numbers of thousands of digits
+    try:
+        fields = json.loads(
+            content.decode("utf-8-sig"),
+            parse_constant=lambda name: _malformed(f"{name} is not JSON"),
+            parse_int=lambda digits: int(_short(digits)),
+            parse_float=lambda digits: float(_short(digits)),
+        )
+    except ValueError as error:  # also bad UTF-8
         _malformed(f"not JSON ({type(error).__name__})")
     if not isinstance(fields, dict):
         _malformed("not a JSON object")
     return fields
+
+
+def _short(digits: str) -> str:
+    return digits if len(digits) <= MAX_NUMBER_CHARS else _malformed("a number has too many digits")
 
 
 def _recorded_at(value: object, time_zone: str | None) -> tuple[datetime, int]:

@@ -176,9 +176,7 @@ def fit_heads(windows: Windows, plan: HeadPlan, n_prosody: int, with_emotions: b
             weights[index, part] = share * direction / spread
         slope, bias[index] = _logistic((z[known] @ weights[index])[:, None], truth, importance, 1.0)
         weights[index] *= slope
-    named = (
-        _fit_emotions(z, windows, plan) if with_emotions else (np.zeros((0, size)), np.zeros(0), ())
-    )
+    named = _fit_emotions(z, windows, plan) if with_emotions else (np.zeros((0, size)), np.zeros(0), ())
     return Heads(mean, scale, weights, bias, *named)
 
 

@@ -100,7 +100,7 @@ def load_encoder(source: Path) -> Wav2Vec2Model:
 
 
 def _from_pretrained(source: Path, config: Wav2Vec2Config) -> tuple[Wav2Vec2Model, dict[str, Any]]:
-    loaded: Any = Wav2Vec2Model.from_pretrained(
+    loaded: Any = Wav2Vec2Model.from_pretrained(  # nosec B615 - a folder on this machine, nothing is fetched
         str(source),
         config=config,
         use_safetensors=True,

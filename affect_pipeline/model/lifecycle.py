@@ -162,7 +162,13 @@ def check_history(settings: Settings, candidate: ModelVersion, champion: ModelVe
 
 
 def _move(settings: Settings, to: ModelVersion, champion: ModelVersion | None, *, remember: bool = True) -> Promotion:
+    from affect_pipeline.privacy.audit import record
+
     fetch(settings, to)  # a champion whose weights cannot be had would stop the night
     tags = {REPLACED_TAG: str(champion.version)} if champion is not None and remember else None
-    set_alias(settings, CHAMPION, to, tags)
+    replaced = {"replaced": champion.digest} if champion is not None else {}
+    with connect(settings).begin() as connection:
+        action = "model_promoted" if remember else "model_rolled_back"
+        record(connection, action, version=to.version, digest=to.digest, **replaced)
+        set_alias(settings, CHAMPION, to, tags)
     return Promotion(to, champion)

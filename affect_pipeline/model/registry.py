@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from affect_pipeline.files import atomic_folder, read_json
 from affect_pipeline.model.encoder import AFFECT_FILE, copy_model, default_model_dir, read_metrics
 from affect_pipeline.model.lookup import DIGEST_TAG, ModelVersion, find_alias, from_milliseconds
 from affect_pipeline.model.provenance import provenance, verify_folder
+from affect_pipeline.model.signing import check_signature
 from affect_pipeline.model.tracking import experiment_id, mlflow_client
 from affect_pipeline.settings import Settings
 
@@ -92,9 +94,12 @@ def fetch(settings: Settings, version: ModelVersion) -> Path:
     ------
     DigestMismatch
         If the weights are not those that were registered.
+    SignatureRefused
+        If the settings ask for a signature that the version does not have.
     RegistryUnavailable
         If they have to be fetched and cannot be.
     """
+    check_signature(settings, version)
     folder = settings.home / "models" / version.digest
     if not folder.exists():
         import mlflow.artifacts
@@ -240,7 +245,7 @@ def _log_pyfunc(folder: Path, digest: str) -> ModelInfo:
         ColSpec(DataType.long if name == "n_windows" else DataType.double, name) for name in OUTPUT_COLUMNS
     ]
     tone = (0.1 * np.sin(np.arange(16_000) * (2 * np.pi * 150 / 16_000))).round(4)
-    with TemporaryDirectory() as scratch:
+    with TemporaryDirectory() as scratch, _no_bytecode():
         copy_model(folder, Path(scratch) / ARTIFACT)  # the four files of a model and nothing that lies beside them
         info: ModelInfo = mlflow.pyfunc.log_model(
             name=ARTIFACT,
@@ -255,6 +260,16 @@ def _log_pyfunc(folder: Path, digest: str) -> ModelInfo:
             pip_requirements=list(PIP_REQUIREMENTS),
         )
     return info
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """MLflow runs the logged program once from where it is stored; nothing but the program shall lie there."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _described(one: Any, aliases: dict[str, list[str]]) -> RegisteredModel:

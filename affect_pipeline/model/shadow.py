@@ -183,16 +183,17 @@ def _pages(engine: sa.Engine, arguments: dict[str, Any]) -> Iterator[list[dict[s
 def _prepared(settings: Settings, page: list[dict[str, Any]]) -> Iterator[tuple[str, npt.NDArray[np.int16]]]:
     """Yield the prepared audio of journals, as the measure stage makes it, for those whose recording is there."""
     from affect_pipeline.acoustics.preprocessing import prepare, to_int16
-    from affect_pipeline.journals.decode import DecodeLimits, decode
+    from affect_pipeline.journals.decode import DecodeLimits
+    from affect_pipeline.journals.sandbox import decode_apart
     from affect_pipeline.journals.store import RawStore
 
-    store = RawStore(settings.raw_dir)
+    store = RawStore.of(settings)
     limits = DecodeLimits(max_bytes=settings.max_journal_bytes, max_duration_s=settings.max_journal_s)
     for row in page:
         if row["journal_id"] not in store:
             continue
         try:
-            decoded = decode(store.path(row["journal_id"]), limits)
+            decoded = decode_apart(store.read(row["journal_id"]), limits)
         except JournalError:
             continue  # counted by the caller: it was decoded once, so a decoder or a limit has changed since
         samples = to_int16(prepare(decoded.samples, decoded.sample_rate_hz))
@@ -228,7 +229,7 @@ def unscored_with_audio(settings: Settings, digest: str, since: date) -> int:
     """Return how many journals since a day a model has not scored though their recording is there."""
     from affect_pipeline.journals.store import RawStore
 
-    store = RawStore(settings.raw_dir)
+    store = RawStore.of(settings)
     arguments = {"since": since, "until": END_OF_TIME, "shard": 0, "n_shards": 1, "page_size": 10_000}
     pages = _pages(connect(settings), arguments | {"model_digest": digest})
     return sum(row["journal_id"] in store for page in pages for row in page)

@@ -102,7 +102,9 @@ class HuggingFaceTeacher:
         if kind not in ("wav2vec2", "wavlm", "hubert", "whisper"):
             raise ModelError(f"a teacher of type {kind!r} is not known; use wav2vec2, wavlm, hubert or whisper")
         self._torch, self._is_whisper = torch, kind == "whisper"
-        model: Any = transformers.AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+        model: Any = transformers.AutoModel.from_pretrained(  # nosec B615 - a folder on this machine
+            folder, use_safetensors=True, local_files_only=True
+        )
         self._model = (model.get_encoder() if self._is_whisper else model).eval()
         self.width = int(model.config.d_model if self._is_whisper else model.config.hidden_size)
         if self._is_whisper:

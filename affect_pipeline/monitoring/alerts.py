@@ -11,6 +11,7 @@ import numpy as np
 from affect_pipeline.monitoring import words
 from affect_pipeline.monitoring.arrays import Bools, Floats, Ints
 from affect_pipeline.monitoring.channels import Channel
+from affect_pipeline.monitoring.charts.likelihood_ratio import oldest_candidate
 from affect_pipeline.monitoring.output import Output
 from affect_pipeline.monitoring.segments import NEVER
 from affect_pipeline.monitoring.words import Moved, to_date
@@ -224,8 +225,9 @@ class _Judge:
             return statistic < limit / 3
         if k == 2:
             return statistic < limit / 2
-        information = state["lr_information"][row] - state["lr_slot_information"][row, 0]
-        usual = (state["lr_score"][row] - state["lr_slot_score"][row, 0]) / np.maximum(information, 1.0)
+        since_information, since_score = oldest_candidate(state, row)
+        information = state["lr_information"][row] - since_information
+        usual = (state["lr_score"][row] - since_score) / np.maximum(information, 1.0)
         side = 1.0 if k == 0 else -1.0
         departure = side * (state["recent"][row] - np.clip(usual, -1.5, 1.5))
         chosen = _bits(int(state["moved"][row, k]), len(departure))
@@ -294,9 +296,7 @@ class _Judge:
         scale = float(state["scale"][row, c])
         information = max(float(state["lr_information"][row, c]), 1e-9)
         level = float(state["lr_score"][row, c]) / information
-        share = (
-            min(float(state["lr_slot_information"][row, 0, c]) / information, 0.9) if state["lr_frozen"][row] else 0.3
-        )
+        share = min(float(oldest_candidate(state, row)[0][c]) / information, 0.9) if state["lr_frozen"][row] else 0.3
         usual = float(state["center"][row, c]) + sign * scale * (level - share * effect)
         return Moved(self.charts.channels[c], sign * float(effect), float(error), usual, usual + sign * scale * effect)
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
-from affect_pipeline.errors import AffectError
+from affect_pipeline.errors import AffectError, JournalError
+from affect_pipeline.journals.store import RawStore
 from affect_pipeline.monitoring import store
 from affect_pipeline.monitoring.engine import Engine
 from affect_pipeline.monitoring.journals import Journals
@@ -108,7 +108,7 @@ def replay(connection: sa.Connection, settings: Settings, prefix: str) -> Replay
     journals = source.everything(last)
     engine = _engine(connection, settings, digest, patient)
     now, now_events = _run(engine, journals, last, stored["alert_id"])
-    changed, checked = _recordings(settings.raw_dir, journals)
+    changed, checked = _recordings(RawStore.of(settings), journals)
     return Replay(
         stored["alert_id"], len(journals), checked, tuple(changed + _compare(stored, now, events, now_events))
     )
@@ -161,15 +161,17 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value, sort_keys=True)) if isinstance(value, dict) else value
 
 
-def _recordings(raw_dir: Path, journals: Journals) -> tuple[list[Difference], int]:
+def _recordings(recordings: RawStore, journals: Journals) -> tuple[list[Difference], int]:
     """Hash the stored recordings again; one that was erased or never stored here is passed over."""
     found, checked = [], 0
     for journal_id in np.unique(journals.journal_id[journals.accepted]):
         name = journal_id.decode()
-        path = raw_dir / name[:2] / name
-        if path.is_file():
+        if name in recordings:
             checked += 1
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            try:
+                digest = hashlib.sha256(recordings.read(name)).hexdigest()
+            except JournalError as error:
+                digest = error.reason
             if digest != name:
                 found.append(Difference("recording", name, digest))
     return found, checked

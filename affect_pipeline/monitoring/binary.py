@@ -47,30 +47,3 @@ def state_rows(keys: Texts, model_digest: str, through_day: Ints, version: int, 
     rows["day"] = np.asarray(through_day) - EPOCH_2000
     rows["state"] = packed
     return HEADER + rows.tobytes() + TRAILER
-
-
-def read_state_rows(content: bytes) -> tuple[Texts, Ints, Bytes]:
-    """Return keys, versions and states from rows (patient_key, version, state) as COPY wrote them.
-
-    Raises
-    ------
-    ValueError
-        If the states do not all have one size.
-    """
-    body = content[len(HEADER) : -len(TRAILER)]
-    if not body:
-        return np.zeros(0, "S32"), np.zeros(0, np.int32), np.zeros((0, 0), np.uint8)
-    fixed = 2 + 4 + 32 + 4 + 4 + 4
-    size = int.from_bytes(body[fixed - 4 : fixed], "big")
-    if len(body) % (fixed + size):
-        raise ValueError("packed states of different sizes lie side by side")
-    rows = np.frombuffer(
-        body,
-        dtype=[
-            ("n", ">i2"), ("key_size", ">i4"), ("key", "S32"), ("version_size", ">i4"), ("version", ">i4"),
-            ("state_size", ">i4"), ("state", "u1", (size,)),
-        ],
-    )  # fmt: skip
-    if not (rows["state_size"] == size).all():
-        raise ValueError("packed states of different sizes lie side by side")
-    return rows["key"].astype("S32"), rows["version"].astype(np.int32), rows["state"]

@@ -3,8 +3,7 @@
 A chart's statistic has no textbook distribution here: baselines are short and estimated, days are
 missing, neighbouring days resemble one another and tails are heavy. So the limits are found by
 simulation of in-control patients who look like the cohort. The alarm budget is spent over the 90 days
-by a spending function (Lan & DeMets 1983), somewhat faster at first, when a change has had the whole
-baseline to begin in.
+evenly by a spending function (Lan & DeMets 1983).
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from affect_pipeline.monitoring.simulation import in_control
 HORIZON_DAYS = 90
 SIMULATED_DAYS = 120
 STEADY_DAYS = 30
-SPENDING_POWER = 0.7
+SPENDING_POWER = 1.0
 """Exponent of the spending function: 1 spends evenly, less spends earlier."""
 
 DEFAULT_PATIENTS = 6000
 DEFAULT_SEED = 90210
-VERSION = 3
+VERSION = 4
 
 Paths = Callable[[Floats, Ints, int], dict[str, Floats]]
 """Runs charts over ``values, first_weekday, baseline_days``; returns statistics (n_patients, n_days monitored)."""

@@ -28,6 +28,10 @@ RECENT_WEIGHT = 0.2
 """Weight of the newest day in the moving level that says whether a change has gone again."""
 
 
+SMALL_COHORT = 20
+"""With fewer patients the profile is so rough that limits need not be finer: a quarter of the simulation will do."""
+
+
 @dataclass(frozen=True)
 class DayStatistics:
     """Statistics of one day, each of shape (n_patients,); NaN where the day had no value."""
@@ -165,17 +169,17 @@ class ChartSet:
 
     def limits(self, rules: Rules, folder: Path | None = None) -> dict[str, Limits]:
         """Return the limits of every statistic for this cohort, from the cache or by simulation."""
+        few = self.profile.n_patients < SMALL_COHORT
+        n_simulated = rules.calibration_patients // 4 if few else rules.calibration_patients
         key = (
-            self.profile.shape_key(), rules.baseline_days, sorted(rules.levels().items()), rules.calibration_patients,
+            self.profile.shape_key(), rules.baseline_days, sorted(rules.levels().items()), n_simulated,
             self.signs.tolist(), self.groups,
         )  # fmt: skip
-        return cached(folder, key, lambda: self._calibrated(rules))
+        return cached(folder, key, lambda: self._calibrated(rules, n_simulated))
 
-    def _calibrated(self, rules: Rules) -> dict[str, Limits]:
+    def _calibrated(self, rules: Rules, n_simulated: int) -> dict[str, Limits]:
         shape = ChartSet(self.profile.shape_only(), self.signs, self.groups)
-        return calibrate(
-            shape.profile, shape.paths, rules.levels(), rules.baseline_days, n_patients=rules.calibration_patients
-        )
+        return calibrate(shape.profile, shape.paths, rules.levels(), rules.baseline_days, n_patients=n_simulated)
 
 
 MONDAY = 4

@@ -10,6 +10,7 @@ it is a function of the journals and their nights of arrival; no clock, no order
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,7 @@ class Charts:
     _sets: dict[int, ChartSet] = field(default_factory=dict, init=False)
     _limits: dict[int, dict[str, Limits]] = field(default_factory=dict, init=False)
 
-    @property
+    @cached_property
     def signs(self) -> Floats:
         """+1 where a rise is a worsening, -1 where a fall is."""
         return np.array([channel.sign for channel in self.channels], dtype=float)

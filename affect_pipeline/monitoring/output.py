@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affect_pipeline.monitoring.arrays import Bools, Floats, Ints, Texts
+from affect_pipeline.monitoring.arrays import Bools, Floats, Ints, Texts, take
 from affect_pipeline.monitoring.journals import DayValues
 from affect_pipeline.monitoring.segments import Segment
 from affect_pipeline.monitoring.words import short, to_date
@@ -43,6 +43,37 @@ class ChartDays:
     limit: Floats
 
 
+@dataclass(frozen=True)
+class ReadyBaselines:
+    """Baselines of patients who are watched, one row a patient.
+
+    Parameters
+    ----------
+    night : int
+        Night whose knowledge they hold.
+    patient : ndarray of bytes, shape (n,)
+        Patient keys.
+    segment, ready_day, first_day, last_day, n_days : ndarray of int, shape (n,)
+        Number of the baseline, first day judged, its first and last day, and its day values.
+    mean, sd, autocorrelation : ndarray, shape (n, n_channels + 1)
+        In the channels' units; adherence is the last.
+    weekday : ndarray, shape (n, 7, n_channels)
+        Effects of Monday to Sunday in the channels' units.
+    """
+
+    night: int
+    patient: Texts
+    segment: Ints
+    ready_day: Ints
+    first_day: Ints
+    last_day: Ints
+    n_days: Ints
+    mean: Floats
+    sd: Floats
+    autocorrelation: Floats
+    weekday: Floats
+
+
 @dataclass
 class Output:
     """Rows of one night.
@@ -57,6 +88,7 @@ class Output:
     day_values: list[DayValues] = field(default_factory=list)
     chart_days: list[ChartDays] = field(default_factory=list)
     baselines: dict[tuple[bytes, str], dict[str, Any]] = field(default_factory=dict)
+    ready: list[ReadyBaselines] = field(default_factory=list)
     alerts: dict[str, dict[str, Any]] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     _touched: list[Texts] = field(default_factory=list)
@@ -120,30 +152,21 @@ class Output:
         """Add the baselines of patients who are watched, as they are known now."""
         from affect_pipeline.monitoring.world import WATCHED
 
-        for row in rows[world.state["phase"][rows] == WATCHED]:
-            self._add_baseline(world, int(row), charts)
-
-    def _add_baseline(self, world: World, row: int, charts: Charts) -> None:
-        state, key = world.state, bytes(world.keys[row])
-        profile = charts.of(int(state["profile_night"][row])).profile
-        mean, sd = (x[0] for x in charts.of(int(state["profile_night"][row])).drift.posterior(
-            {name: state[name][row : row + 1] for name in ("lr_score", "lr_information", "lr_squares", "lr_df")}
-        ))  # fmt: skip
-        shared = {
-            "segment": int(state["segment"][row]), "state": "ready", "reason": None,
-            "ready_on": to_date(state["ready_day"][row]), "first_day": to_date(state["segment_start"][row]),
-            "last_day": to_date(state["last_value_day"][row]), "n_days": int(state["n_values"][row]),
-            "as_of_night": to_date(self.night),
-        }  # fmt: skip
-        for c, channel in enumerate(charts.channels):
-            scale = float(state["scale"][row, c])
-            self.baselines[(key, channel.name)] = shared | {
-                "mean": float(state["center"][row, c] + charts.signs[c] * scale * mean[c]),
-                "sd": scale * float(sd[c]),
-                "autocorrelation": profile.autocorrelation[c],
-                "weekday_effects": [scale * float(x) for x in state["weekday"][row, :, c]],
-            }
-        rate = float(state["adherence_rate"][row])
-        self.baselines[(key, "adherence")] = shared | {
-            "mean": rate, "sd": float(np.sqrt(rate * (1 - rate))), "autocorrelation": None, "weekday_effects": None,
-        }  # fmt: skip
+        state = world.state
+        rows = rows[state["phase"][rows] == WATCHED]
+        for profile_night in np.unique(state["profile_night"][rows]):
+            mine = rows[state["profile_night"][rows] == profile_night]
+            chart = charts.of(int(profile_night))
+            part = take(state, mine)
+            mean, sd = chart.drift.posterior(part)
+            rate = part["adherence_rate"]
+            rho = np.broadcast_to(chart.profile.autocorrelation, mean.shape)
+            nothing = np.full((len(mine), 1), np.nan)
+            self.ready.append(ReadyBaselines(
+                self.night, world.keys[mine], part["segment"], part["ready_day"], part["segment_start"],
+                part["last_value_day"], part["n_values"],
+                np.column_stack([part["center"] + charts.signs * part["scale"] * mean, rate]),
+                np.column_stack([part["scale"] * sd, np.sqrt(rate * (1 - rate))]),
+                np.column_stack([rho, nothing]),
+                part["scale"][:, None, :] * part["weekday"],
+            ))  # fmt: skip

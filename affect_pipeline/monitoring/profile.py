@@ -173,11 +173,18 @@ def fit_profile(values: Floats, first_weekday: Ints) -> Profile:
     return Profile(
         **column,
         weekday=tuple(tuple(_rounded(effect) for effect in part["weekday"]) for part in parts),
-        correlation=_correlation(values, rho),
+        correlation=_correlation(_without_weekdays(values, weekdays, parts), rho),
         missing=_rounded(1.0 - rate),
         missing_sd=_rounded(spread),
         n_patients=n,
     )
+
+
+def _without_weekdays(values: Floats, weekdays: Ints, parts: list[dict[str, Any]]) -> Floats:
+    """Return values less the cohort's weekday effects: a common cycle would look like channels that move together."""
+    effects = np.stack([np.asarray(part["weekday"])[weekdays] for part in parts], axis=2)
+    spread = _mean_without_warning((values - _mean_without_warning(values)) ** 2)
+    return np.asarray(values - effects * np.sqrt(spread))
 
 
 def _rounded(value: float) -> float:
@@ -194,9 +201,10 @@ def _fit_channel(values: Floats, weekdays: Ints) -> dict[str, Any]:
         return {name: getattr(empty, name)[0] for name in _CHANNEL_FIELDS}
     values = _clipped(values)
     sd = np.sqrt(np.maximum(np.nanvar(values, axis=1, ddof=1), 1e-300))
-    weekday, weekday_sd = _weekday_effects(values, weekdays, sd)
+    weekday = _weekday_effects(values, weekdays, sd)
     values = values - weekday[weekdays] * sd[:, None]
     rho = _variogram_autocorrelation(values, sd)
+    weekday_sd = _weekday_spread((values - np.nanmean(values, axis=1, keepdims=True)) / sd[:, None], rho)
     means = np.nanmean(values, axis=1)
     shrinkage = _variance_loss(rho, values)
     variances = np.nanvar(values, axis=1, ddof=0) / shrinkage
@@ -204,7 +212,7 @@ def _fit_channel(values: Floats, weekdays: Ints) -> dict[str, Any]:
     between = max(float(np.var(means, ddof=1) if len(means) > 1 else 0.0) - float(error.mean()), 0.0)
     floor = 0.04 * float(variances.mean())
     tail = _tail_df((values - means[:, None]) / np.sqrt(np.maximum(variances, 1e-300))[:, None], rho)
-    scale, degrees = _variance_prior(variances, counts, rho, tail)
+    scale, degrees = _variance_prior(variances, _sampling_variance(values, rho, tail))
     return {
         "mean": float(means.mean()),
         "between_sd": float(np.sqrt(max(between, floor, 1e-12))),
@@ -230,8 +238,8 @@ def _clipped(values: Floats) -> Floats:
     return np.clip(values, middle - reach, middle + reach)
 
 
-def _weekday_effects(values: Floats, weekdays: Ints, sd: Floats) -> tuple[Floats, float]:
-    """Return the cohort's weekday effects in SDs, shrunk by their own uncertainty, and their spread."""
+def _weekday_effects(values: Floats, weekdays: Ints, sd: Floats) -> Floats:
+    """Return the cohort's weekday effects in SDs, shrunk by their own uncertainty."""
     residual = (values - np.nanmean(values, axis=1, keepdims=True)) / sd[:, None]
     total, raw = np.zeros(7), np.zeros(7)
     for day in range(7):
@@ -241,18 +249,18 @@ def _weekday_effects(values: Floats, weekdays: Ints, sd: Floats) -> tuple[Floats
     raw -= raw.mean()
     noise = 1.3 / np.maximum(total, 1)
     signal = max(float(np.mean(raw**2) - np.mean(noise)), 0.0)
-    effect = raw * (signal / (signal + noise)) if signal > 0 else np.zeros(7)
-    return effect, _weekday_spread(residual - effect[weekdays])
+    return np.asarray(raw * (signal / (signal + noise)) if signal > 0 else np.zeros(7))
 
 
-def _weekday_spread(residual: Floats) -> float:
+def _weekday_spread(residual: Floats, rho: float) -> float:
     """Return how much patients differ in weekday effects: days a week apart are more alike than days ten apart.
 
-    Effects sum to zero over a week, so other lags have minus a sixth of their variance as mean product.
+    Effects sum to zero over a week, so other lags have minus a sixth of their variance as mean product. What
+    autocorrelation alone does to these lags is taken off.
     """
-    same = _mean_product(residual, (7, 14, 21))
-    other = _mean_product(residual, (10, 11, 17, 18))
-    excess = (same - other) * 6.0 / 7.0
+    weeks, others = (7, 14, 21), (10, 11, 17, 18)
+    carried = float(np.mean([rho**lag for lag in weeks]) - np.mean([rho**lag for lag in others]))
+    excess = (_mean_product(residual, weeks) - _mean_product(residual, others) - carried) * 6.0 / 7.0
     weight = len(residual) / (len(residual) + PSEUDO_PATIENTS)
     return float(np.sqrt(max(excess * weight, 0.0)))
 
@@ -273,9 +281,10 @@ def _variogram_autocorrelation(values: Floats, sd: Floats) -> float:
     ``E (y[t] - y[t-h])^2 / 2 = s^2 (1 - rho^h)``, with no mean to estimate and so without the bias
     that the usual estimate has in short series.
     """
-    # a patient's own SD is itself uncertain and would bias the ratio: meet the cohort's half way
-    weight_sd = np.sqrt(0.25 * sd**2 + 0.75 * float(np.median(sd)) ** 2)
-    scaled = values / np.maximum(weight_sd, 1e-150)[:, None]
+    # dividing by a patient's own SD would bias the ratio, because far days make it more than near ones: only who is
+    # far more restless than most is held back
+    usual = float(np.median(sd))
+    scaled = values / np.maximum(np.maximum(usual, 0.5 * sd), 1e-150)[:, None]
     near, n_near = _half_squared_difference(scaled, (1,))
     lags = [lag for lag in (7, 10, 14, 17, 21) if lag < values.shape[1]] or [values.shape[1] - 1]
     far, n_far = _half_squared_difference(scaled, tuple(lags))
@@ -309,21 +318,42 @@ def _variance_loss(rho: float, values: Floats) -> Floats:
     return np.asarray(np.clip(1.0 - pairs / count**2, 0.05, 1.0))
 
 
-def _variance_prior(variances: Floats, counts: Ints, rho: float, tail: float) -> tuple[float, float]:
-    """Fit a scaled inverse chi-square to the patients' variances by the moments of their logarithms."""
+def _variance_prior(variances: Floats, sampling: float) -> tuple[float, float]:
+    """Fit a scaled inverse chi-square to the patients' variances by the moments of their logarithms.
+
+    Parameters
+    ----------
+    variances : ndarray, shape (n_patients,)
+        As estimated from each patient's days.
+    sampling : float
+        Variance of their logarithms if all patients were alike.
+    """
     positive = variances > 1e-12 * max(float(variances.max(initial=0.0)), 1e-300)
     if not positive.any():
         return 1e-12, 8.0
     logs = np.log(variances[positive])
-    freedom = np.maximum((counts[positive] - 1) * (1 - rho**2) / (1 + rho**2), 2.0)
-    kurtosis = 0.0 if tail == 0 else 6.0 / max(tail - 4.0, 1.5)
-    sampling = 2.0 / freedom * (1 + kurtosis / 2)
     weight = len(logs) / (len(logs) + PSEUDO_PATIENTS)
-    excess = float(np.var(logs, ddof=1) - sampling.mean()) if len(logs) > 2 else 0.25
+    excess = float(np.var(logs, ddof=1) - sampling) if len(logs) > 2 else 0.25
     spread = max(weight * max(excess, 0.0) + (1 - weight) * 0.25, 2.0 / MAX_PRIOR_DF)
     degrees = float(np.clip(2.0 / spread + 0.5, 4.0, MAX_PRIOR_DF))
     mean = float(variances[positive].mean())
     return mean * (degrees - 2.0) / degrees, degrees
+
+
+def _alike(days: Floats, rho: float, tail: float) -> Floats:
+    """Return series of 2000 patients who are all alike, with days missing as in `days`; always the same draws."""
+    from affect_pipeline.monitoring.simulation import ar1, student
+
+    missing = ~np.isfinite(np.resize(days, (2000, days.shape[1])))
+    rng = np.random.default_rng(20260101)
+    normal = ar1(rng.standard_normal((2000, days.shape[1], 1)), np.array([rho]))[:, :, 0]
+    return np.where(missing, np.nan, student(normal, tail))
+
+
+def _sampling_variance(values: Floats, rho: float, tail: float) -> float:
+    """Return how much the logarithms of estimated variances differ between patients who are alike, by simulation."""
+    sample = _clipped(_alike(values, rho, tail))
+    return float(np.var(np.log(np.nanvar(sample, axis=1) / _variance_loss(rho, sample))))
 
 
 def _tail_ratio(standardised: Floats) -> float:
@@ -340,14 +370,9 @@ def _tail_df(standardised: Floats, rho: float) -> float:
     observed = _tail_ratio(standardised)
     if observed == 0.0 or len(standardised) < PSEUDO_PATIENTS:
         return 0.0
-    from affect_pipeline.monitoring.simulation import ar1, student
-
-    missing = ~np.isfinite(np.resize(standardised, (2000, standardised.shape[1])))
-    rng = np.random.default_rng(20260101)
-    normal = ar1(rng.standard_normal((2000, standardised.shape[1], 1)), np.array([rho]))[:, :, 0]
     ratios = []
     for tail in TAILS:
-        sample = np.where(missing, np.nan, student(normal, tail))
+        sample = _alike(standardised, rho, tail)
         sample = sample - np.nanmean(sample, axis=1, keepdims=True)
         ratios.append(_tail_ratio(sample / np.nanstd(sample, axis=1, keepdims=True)))
     return TAILS[int(np.argmin(np.abs(np.array(ratios) - observed)))]
@@ -373,7 +398,11 @@ def _correlation(values: Floats, rho: Floats) -> tuple[tuple[float, ...], ...]:
     scaled = np.clip(rows / np.where(spread > 0, spread, 1.0), -4, 4)
     covariance = scaled.T @ scaled / n
     size = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
-    correlation = covariance / np.outer(size, size) * (n / (n + 20.0 * PSEUDO_PATIENTS))
+    correlation = covariance / np.outer(size, size)
+    # dividing by SDs of a few days each pulls towards zero (Olkin & Pratt 1958)
+    days = max(float(np.isfinite(values).any(axis=2).sum(axis=1).mean()), 4.0)
+    days *= float(np.mean((1 - rho**2) / (1 + rho**2)))
+    correlation = correlation * (1 + (1 - correlation**2) / (2 * days)) * (n / (n + 20.0 * PSEUDO_PATIENTS))
     correlation = np.clip(correlation, -0.9, 0.9)
     np.fill_diagonal(correlation, 1.0)
     lowest = float(np.linalg.eigvalsh(correlation)[0])

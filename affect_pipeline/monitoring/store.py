@@ -8,12 +8,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pacsv
 import sqlalchemy as sa
 
 from affect_pipeline.monitoring.arrays import Bytes, Texts
-from affect_pipeline.monitoring.binary import HEADER, TRAILER, read_state_rows, state_rows
+from affect_pipeline.monitoring.binary import HEADER, TRAILER, state_rows
 from affect_pipeline.monitoring.journals import Journals
 from affect_pipeline.monitoring.profile import Profile
 from affect_pipeline.monitoring.words import to_date, to_day
@@ -48,36 +46,18 @@ def key_ranges(n_patients: int, patients_per_range: int) -> list[KeyRange]:
     ]
 
 
-def copy_out(connection: sa.Connection, name: str, values: dict[str, Any], form: str) -> bytes:
-    """Return the result of a query as COPY writes it, several times faster than row by row."""
+def _fetch(connection: sa.Connection, name: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Return the rows of a query in binary, so that long columns of bytes come as they are."""
     statement = sa.text(sql(name).rstrip().rstrip(";")).compile(dialect=connection.dialect)
-    cursor = connection.connection.driver_connection
-    assert cursor is not None
-    blocks = []
-    with cursor.cursor() as reader, reader.copy(f"COPY ({statement}) TO STDOUT (FORMAT {form})", values) as copy:
-        blocks = [bytes(block) for block in copy]
-    return b"".join(blocks)
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    with driver.cursor(binary=True) as reader:
+        found: list[tuple[Any, ...]] = reader.execute(str(statement), values).fetchall()
+    return found
 
 
-def read_table(connection: sa.Connection, name: str, values: dict[str, Any], schema: pa.Schema) -> pa.Table:
-    """Return the result of a query as a table."""
-    content = copy_out(connection, name, values, "csv")
-    if not content:
-        return schema.empty_table()
-    return pacsv.read_csv(
-        pa.BufferReader(content),
-        read_options=pacsv.ReadOptions(column_names=schema.names),
-        convert_options=pacsv.ConvertOptions(
-            column_types=schema, null_values=[""], strings_can_be_null=False, true_values=["t"], false_values=["f"]
-        ),
-    )
-
-
-_JOURNALS = pa.schema(
-    [("journal_id", pa.string()), ("patient_key", pa.string()), ("night", pa.int32()), ("day", pa.int32())]
-    + [("device", pa.string()), ("accepted", pa.bool_())]
-    + [(name, pa.float64()) for name in ("c0", "c1", "c2", "c3", "c4", "c5", "c6", "se0", "se1", "se2")]
-)
+DEVICE_SEPARATOR = "\x1f"
+"""Stands between devices in a result row; a name of a device that held it would not be one."""
 
 
 @dataclass
@@ -122,45 +102,77 @@ class WarehouseSource:
             "model_digest": self.model_digest, "first_due": first_due, "last_due": last_due, "patients": patients,
             "first_day": first_day,
         }  # fmt: skip
-        return to_journals(read_table(self.connection, "monitor/list_journals", values | self.keys.bind(), _JOURNALS))
+        blocks = _fetch(self.connection, "monitor/list_journals", values | self.keys.bind())
+        return Journals.concatenate([_to_journals(block) for block in blocks]) if blocks else Journals.empty(7)
 
 
-def to_journals(table: pa.Table) -> Journals:
-    """Return rows of ``list_journals`` as arrays."""
-    columns = [_numbers(table, f"c{c}") for c in range(7)]
-    errors = [_numbers(table, f"se{c}") for c in range(3)] + [np.full(table.num_rows, np.nan)] * 4
+class DueOnce:
+    """What is due on some nights, read once for everybody and handed out range by range."""
+
+    def __init__(self, connection: sa.Connection, model_digest: str, nights: range) -> None:
+        everyone = WarehouseSource(connection, model_digest)
+        self.by_night = {night: everyone.due(night) for night in nights}
+
+    def of(self, source: WarehouseSource) -> RangeSource:
+        """Return the journals of the patients of one range."""
+        return RangeSource(source, {night: _within(journals, source.keys) for night, journals in self.by_night.items()})
+
+
+@dataclass
+class RangeSource:
+    """A range of patients: what is due from memory, history and cohort from the warehouse; see `Source`."""
+
+    warehouse: WarehouseSource
+    by_night: dict[int, Journals]
+
+    def due(self, night: int) -> Journals:
+        """Return what is new on a night."""
+        return self.by_night[night]
+
+    def history(self, patients: Texts, night: int) -> Journals:
+        """Return all that had arrived from some patients by a night, up to its date."""
+        return self.warehouse.history(patients, night)
+
+    def cohort(self, first_day: int, night: int, min_days: int, n_patients: int) -> Journals:
+        """Return the journals from `first_day` on of the first patients with values on enough days."""
+        return self.warehouse.cohort(first_day, night, min_days, n_patients)
+
+
+def _within(journals: Journals, keys: KeyRange) -> Journals:
+    """Return the journals of a range of keys; they come in the order of patients."""
+    low = np.searchsorted(journals.patient, keys.first.encode(), side="left")
+    high = np.searchsorted(journals.patient, keys.last.encode(), side="right")
+    return journals.rows(slice(int(low), int(high)))
+
+
+def _to_journals(block: tuple[Any, ...]) -> Journals:
+    """Return one result row of ``list_journals`` as arrays."""
+    n, journal_id, patient, night, day, device, accepted, *numbers = block
+    columns = [np.frombuffer(column, ">f8").astype(float) for column in numbers]
     return Journals(
-        journal_id=_ascii(table, "journal_id", 64),
-        patient=_ascii(table, "patient_key", 32),
-        night=table["night"].to_numpy(),
-        day=table["day"].to_numpy(),
-        device=np.array(table["device"].to_pylist(), dtype=str) if table.num_rows else np.zeros(0, "U1"),
-        accepted=table["accepted"].to_numpy(),
-        values=np.column_stack(columns),
-        se=np.column_stack(errors),
+        journal_id=_ascii(journal_id, n, 64),
+        patient=_ascii(patient, n, 32),
+        night=np.frombuffer(night, ">i4").astype(np.int32),
+        day=np.frombuffer(day, ">i4").astype(np.int32),
+        device=np.array(device.split(DEVICE_SEPARATOR), dtype=str),
+        accepted=np.frombuffer(accepted, ">i4") != 0,
+        values=np.column_stack(columns[:7]),
+        se=np.column_stack([*columns[7:], *[np.full(n, np.nan)] * 4]),
     )
 
 
-def _numbers(table: pa.Table, name: str) -> Any:
-    return table[name].to_numpy(zero_copy_only=False).astype(float)
+def _ascii(joined: str, n: int, width: int) -> Texts:
+    """Return texts of one width, which stand one after the other, as fixed-width bytes."""
+    if len(joined) != n * width:
+        raise ValueError(f"keys are to have {width} characters in every row")
+    return np.frombuffer(joined.encode(), f"S{width}")
 
 
-def _ascii(table: pa.Table, name: str, width: int) -> Texts:
-    """Return a column of texts of one width as fixed-width bytes, without a Python object a row."""
-    if table.num_rows == 0:
-        return np.zeros(0, f"S{width}")
-    joined = pa.concat_arrays(table[name].chunks)
-    offsets = np.frombuffer(joined.buffers()[1], np.int32)[joined.offset : joined.offset + len(joined) + 1]
-    if not (np.diff(offsets) == width).all():
-        raise ValueError(f"{name} is to have {width} characters in every row")
-    return np.frombuffer(joined.buffers()[2], np.uint8)[offsets[0] : offsets[-1]].view(f"S{width}")
-
-
-def read_states(connection: sa.Connection, model_digest: str, keys: KeyRange) -> tuple[Texts, Bytes, set[int]]:
-    """Return patient keys, packed states and the versions they were packed in."""
-    values = {"model_digest": model_digest} | keys.bind()
-    patients, versions, packed = read_state_rows(copy_out(connection, "monitor/list_states", values, "binary"))
-    return patients, packed, set(versions.tolist())
+def read_states(connection: sa.Connection, model_digest: str, keys: KeyRange) -> tuple[Texts, Bytes]:
+    """Return patient keys and packed states; all were packed alike, or progress would begin anew."""
+    ((names, states),) = _fetch(connection, "monitor/list_states", {"model_digest": model_digest} | keys.bind())
+    patients = np.frombuffer(names.encode(), "S32")
+    return patients, np.frombuffer(states, np.uint8).reshape(len(patients), -1 if len(patients) else 0)
 
 
 def write_states(connection: sa.Connection, model_digest: str, keys: KeyRange, world: World) -> None:

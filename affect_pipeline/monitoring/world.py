@@ -12,7 +12,7 @@ from affect_pipeline.monitoring.charts.base import Field, new_state, pack, unpac
 from affect_pipeline.monitoring.chartset import ChartSet
 from affect_pipeline.monitoring.segments import NEVER
 
-VERSION = 1
+VERSION = 2
 """Version of the packing; a state of another version is replayed from the journals."""
 
 LEARNING, WATCHED, WITHDRAWN = 0, 1, 2

@@ -17,6 +17,7 @@ REASONS: dict[str, str] = {
     "recorded_in_future": "Recorded more than a day after it arrived: a device's clock is wrong.",
     "sidecar_malformed": "The sidecar is not JSON, or its time or consent make no sense.",
     "sidecar_missing": "There is no JSON file of the same name beside the audio.",
+    "tampered": "What was kept is not what was collected. It was changed by hand or by its storage.",
     "too_large": "More bytes than `AFFECT_MAX_JOURNAL_BYTES`. The audio is not copied.",
     "too_long": "Longer than `AFFECT_MAX_JOURNAL_S`.",
     "truncated": "Its own headers promise more than there is.",

@@ -98,6 +98,8 @@ def alert_page(
     **filters : object
         ``clinic``, ``severity``, ``patient_key``, ``since_night``.
     """
+    if filters.get("alert_id") is None and filters.get("patient_key") is None:
+        queries.note_view("patients_listed")
     after = decode_cursor(cursor, (int, float, str)) or [None, None, None]
     rows = queries.rows(
         "list_alerts",
@@ -134,6 +136,7 @@ def alert_detail(queries: Queries, alert_id: str) -> Row:
     found = alert_page(queries, 1, None, states, alert_id=alert_id)["alerts"]
     if not found:
         raise not_found("alert")
+    queries.note_view("alert_viewed", found[0]["patient_key"])
     return {
         **found[0],
         "events": queries.rows("list_alert_events", alert_id=alert_id),

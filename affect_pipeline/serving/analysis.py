@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affect_pipeline.errors import JournalError
@@ -65,15 +63,13 @@ class Calibration:
     temperature: float
 
 
-def hear(content: bytes, suffix: str, max_bytes: int, max_duration_s: float) -> Heard:
+def hear(content: bytes, max_bytes: int, max_duration_s: float) -> Heard:
     """Decode, measure and judge one recording.
 
     Parameters
     ----------
     content : bytes
-        The file. It goes through a temporary file with a name of our own, which is gone afterwards.
-    suffix : str
-        The suffix of that file; the content decides the format.
+        The file. It is decoded in a process of its own, in memory.
     max_bytes : int
         Largest file, in bytes.
     max_duration_s : float
@@ -84,15 +80,13 @@ def hear(content: bytes, suffix: str, max_bytes: int, max_duration_s: float) -> 
     Problem
         422 with the reason if the recording cannot be used.
     """
-    from affect_pipeline.journals.decode import DecodeLimits, decode
+    from affect_pipeline.journals.decode import DecodeLimits
+    from affect_pipeline.journals.sandbox import decode_apart
 
-    with tempfile.TemporaryDirectory(prefix="affect-") as folder:
-        path = Path(folder) / f"recording{suffix}"
-        path.write_bytes(content)
-        try:
-            decoded = decode(path, DecodeLimits(max_bytes=max_bytes, max_duration_s=max_duration_s))
-        except JournalError as error:
-            raise unusable(error.reason, error.detail) from None
+    try:
+        decoded = decode_apart(content, DecodeLimits(max_bytes=max_bytes, max_duration_s=max_duration_s))
+    except JournalError as error:
+        raise unusable(error.reason, error.detail) from None
     return measure(decoded)
 
 

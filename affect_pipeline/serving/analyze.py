@@ -43,7 +43,7 @@ async def analyze_vocal_health(request: Request, person: Analyzer) -> Response:
     inference: InferenceQueue = request.app.state.inference
     refuse_if_full(inference, options)
     upload = await read_upload(request)
-    work = partial(hear, upload.content, upload.suffix, options.max_upload_bytes, options.max_analysed_s)
+    work = partial(hear, upload.content, options.max_upload_bytes, options.max_analysed_s)
     heard: Heard = await decode_somewhere(request, work)
     score = await scored(inference, heard.prepared, options)
     return Response(to_json(describe(heard, score, calibration_of(inference))), media_type="application/json")

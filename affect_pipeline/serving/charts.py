@@ -1,30 +1,30 @@
-"""Charts as Vega-Lite, made with Altair: the same specification for pages, e-mails and reports.
+"""Charts as Vega-Lite: the same specification for pages, e-mails and reports.
 
-Colours are Okabe and Ito's (2008), which people with any colour vision tell apart; shape or position
-always says the same thing again.
+`chart_templates` says what they look like; here the numbers are filled in.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-import altair as alt
-
+from affect_pipeline.serving import chart_templates as templates
 from affect_pipeline.serving import words
-
-BLUE, ORANGE, GREEN, SKY, GREY = "#0072B2", "#D55E00", "#009E73", "#56B4E9", "#767676"
-PAGE = "page"
-"""A width that the page's script replaces by the width there is."""
+from affect_pipeline.serving.chart_templates import BLUE, GREEN, GREY, ORANGE, PAGE, SKY
 
 PNG_WIDTH = 760
+DIRECTIONS = {"worsening": ORANGE, "improving": GREEN, "adherence_lost": BLUE, "quality_lost": GREY}
+"""Colour of each direction of an alert, in the order in which they are stacked."""
+
 Row = dict[str, Any]
 Spec = dict[str, Any]
+Days = tuple[date, date]
 
 
-def trend_chart(channel: Row, days: tuple[date, date], alerts: Sequence[Row], marks: Sequence[Row] = ()) -> Spec:
+def trend_chart(channel: Row, days: Days, alerts: Sequence[Row], marks: Sequence[Row] = ()) -> Spec:
     """Return one channel over time: values, the patient's own band, gaps, changes, onset and alerts.
 
     Parameters
@@ -44,18 +44,18 @@ def trend_chart(channel: Row, days: tuple[date, date], alerts: Sequence[Row], ma
         A Vega-Lite specification.
     """
     rows = [_shown(channel["channel"], row) for row in channel["days"]]
-    title = words.channel(channel["channel"]).label
-    layers = [
-        *_alert_layers(alerts, days),
-        *_band_layers(rows, days, title),
-        *_point_layers(rows, days, title),
-        *_gap_layers(rows, days),
-        *_mark_layers(marks, days),
-    ]
-    return _finish(alt.layer(*layers).properties(width=600, height=240), PAGE)
+    return _fill(
+        templates.trend(words.channel(channel["channel"]).label),
+        days,
+        **_alerts(alerts, days),
+        band=[row for row in rows if row["low"] is not None and row["high"] is not None],
+        values=[row for row in rows if row["value"] is not None],
+        gaps=_gaps(rows, days),
+        marks=_marks(marks, days),
+    )
 
 
-def evidence_chart(channel: Row, days: tuple[date, date], alerts: Sequence[Row]) -> Spec:
+def evidence_chart(channel: Row, days: Days, alerts: Sequence[Row]) -> Spec:
     """Return how unusual each day was, against the limit beyond which an alert is raised.
 
     Parameters
@@ -72,22 +72,10 @@ def evidence_chart(channel: Row, days: tuple[date, date], alerts: Sequence[Row])
         for row in channel["days"]
         if _is_number(row["statistic"])
     ]
-    base = alt.Chart(_data(rows))
-    line = base.mark_line(color=BLUE, strokeWidth=2).encode(x=_day_axis(days), y=alt.Y("value:Q", title="How unusual"))
-    limit = base.mark_line(color=ORANGE, strokeDash=[6, 4], strokeWidth=2).encode(x=_day_axis(days), y="limit:Q")
-    points = base.mark_point(color=BLUE, filled=True, size=30).encode(
-        x=_day_axis(days),
-        y="value:Q",
-        tooltip=[
-            _day_tip(),
-            alt.Tooltip("value:Q", title="How unusual", format=".2f"),
-            alt.Tooltip("limit:Q", format=".2f"),
-        ],
-    )
-    return _finish(alt.layer(*_alert_layers(alerts, days), limit, line, points).properties(width=600, height=160), PAGE)
+    return _fill(templates.evidence(), days, **_alerts(alerts, days), evidence=rows)
 
 
-def small_multiples(channels: Sequence[Row], days: tuple[date, date]) -> Spec:
+def small_multiples(channels: Sequence[Row], days: Days) -> Spec:
     """Return every channel as a small chart with its band, all on the same days.
 
     Parameters
@@ -97,28 +85,13 @@ def small_multiples(channels: Sequence[Row], days: tuple[date, date]) -> Spec:
     days : (datetime.date, datetime.date)
         First and last day shown.
     """
+    titles = {channel["channel"]: _title(channel["channel"]) for channel in channels}
     rows = [
-        {**_shown(channel["channel"], row), "channel": _title(channel["channel"])}
+        {**_shown(channel["channel"], row), "channel": titles[channel["channel"]]}
         for channel in channels
         for row in channel["days"]
     ]
-    base = alt.Chart(_data(rows))
-    band = base.mark_area(color=SKY, opacity=0.3).encode(
-        x=_day_axis(days, ticks=4), y=alt.Y("low:Q", title=None), y2="high:Q"
-    )
-    points = base.mark_point(filled=True, size=16, color=BLUE, opacity=1).encode(
-        x=_day_axis(days, ticks=4),
-        y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
-        tooltip=[alt.Tooltip("channel:N", title="Channel"), _day_tip(), alt.Tooltip("value:Q", format=".2f")],
-    )
-    order = [_title(channel["channel"]) for channel in channels]
-    layer = band.transform_filter("isValid(datum.low)") + points.transform_filter("isValid(datum.value)")
-    chart = layer.properties(width=270, height=110).facet(
-        facet=alt.Facet("channel:N", title=None, sort=order, header=alt.Header(labelAnchor="start")), columns=2
-    )
-    spec = _finish(chart.resolve_scale(y="independent"), None)
-    spec["usermeta"] = {"columnWidth": 340}
-    return spec
+    return _fill(templates.small_multiples(tuple(titles.values())), days, channels=rows)
 
 
 def nights_chart(nights: Sequence[Row]) -> Spec:
@@ -135,7 +108,8 @@ def nights_chart(nights: Sequence[Row]) -> Spec:
         for night in nights
         for order, (name, label) in enumerate(kinds)
     ]
-    return _stacked_bars(rows, [label for _, label in kinds], [GREEN, SKY, ORANGE], "Recordings", "Night")
+    labels = tuple(label for _, label in kinds)
+    return _fill(templates.stacked_bars(labels, (GREEN, SKY, ORANGE), "Recordings", "Night"), counts=rows)
 
 
 def weeks_chart(weeks: Sequence[Row]) -> Spec:
@@ -150,21 +124,7 @@ def weeks_chart(weeks: Sequence[Row]) -> Spec:
     rows = [
         {"day": _iso(week["week"]), "kind": label, "n": week[name]} for week in weeks for name, label in labels.items()
     ]
-    kinds = list(labels.values())
-    colours = alt.Scale(domain=kinds, range=[BLUE, GREEN, ORANGE])
-    chart = (
-        alt.Chart(_data(rows))
-        .mark_line(point=alt.OverlayMarkDef(filled=True, size=36), strokeWidth=2)
-        .encode(
-            x=_column_axis(),
-            y=alt.Y("n:Q", title="per week"),
-            color=alt.Color("kind:N", title=None, scale=colours, legend=alt.Legend(orient="top")),
-            shape=alt.Shape("kind:N", title=None, scale=alt.Scale(domain=kinds)),
-            tooltip=_count_tips("Week of"),
-        )
-        .properties(width=600, height=220)
-    )
-    return _finish(chart, PAGE)
+    return _fill(templates.weekly_lines(tuple(labels.values())), counts=rows)
 
 
 def alert_weeks_chart(alerts: Sequence[Row], weeks: Sequence[Row]) -> Spec:
@@ -177,7 +137,9 @@ def alert_weeks_chart(alerts: Sequence[Row], weeks: Sequence[Row]) -> Spec:
     weeks : Sequence of dict
         As `schemas.WeekCounts`: the weeks to show.
     """
-    directions = sorted({str(row["direction"]) for row in alerts})
+    found_directions = {str(row["direction"]) for row in alerts}
+    directions = [name for name in DIRECTIONS if name in found_directions]
+    directions += sorted(found_directions.difference(DIRECTIONS))
     found = {(row["week"], str(row["direction"])): row["n_alerts"] for row in alerts}
     shown = sorted({row["week"] for row in (*weeks, *alerts)})
     rows = [
@@ -185,8 +147,9 @@ def alert_weeks_chart(alerts: Sequence[Row], weeks: Sequence[Row]) -> Spec:
         for week in shown
         for order, name in enumerate(directions)
     ]
-    kinds = [name.replace("_", " ") for name in directions]
-    return _stacked_bars(rows, kinds, [ORANGE, BLUE, GREEN, SKY, GREY][: len(kinds)], "Alerts raised", "Week of")
+    kinds = tuple(name.replace("_", " ") for name in directions)
+    colours = tuple(DIRECTIONS.get(name, SKY) for name in directions)
+    return _fill(templates.stacked_bars(kinds, colours, "Alerts raised", "Week of"), counts=rows)
 
 
 def to_png(spec: Spec, width: int = PNG_WIDTH) -> bytes:
@@ -232,52 +195,18 @@ def _shown(channel: str, row: Row) -> Row:
     return {"day": _iso(row["local_day"]), **shown, "signal": bool(row["signal"]), "n": row["n_journals"] or 0}
 
 
-def _band_layers(rows: Sequence[Row], days: tuple[date, date], title: str) -> list[alt.Chart]:
-    base = alt.Chart(_data([row for row in rows if row["low"] is not None and row["high"] is not None]))
-    y = alt.Y("low:Q", title=title, scale=alt.Scale(zero=False))
-    band = base.mark_area(color=SKY, opacity=0.3).encode(x=_day_axis(days), y=y, y2="high:Q")
-    usual = base.mark_line(color=GREY, strokeDash=[2, 3]).encode(x=_day_axis(days), y="expected:Q")
-    return [band, usual]
-
-
-def _point_layers(rows: Sequence[Row], days: tuple[date, date], title: str) -> list[alt.Chart]:
-    base = alt.Chart(_data([row for row in rows if row["value"] is not None]))
-    y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False))
-    line = base.mark_line(color=BLUE, opacity=0.35, strokeWidth=1).encode(x=_day_axis(days), y=y)
-    points = base.mark_point(filled=True, opacity=1).encode(
-        x=_day_axis(days),
-        y=y,
-        color=alt.condition("datum.signal", alt.value(ORANGE), alt.value(BLUE)),
-        shape=alt.condition("datum.signal", alt.value("triangle-up"), alt.value("circle")),
-        size=alt.condition("datum.signal", alt.value(80), alt.value(36)),
-        tooltip=[
-            _day_tip(),
-            alt.Tooltip("value:Q", title="Value", format=".2f"),
-            alt.Tooltip("expected:Q", title="Usual", format=".2f"),
-            alt.Tooltip("n:Q", title="Journals"),
-        ],
-    )
-    return [line, points]
-
-
-def _gap_layers(rows: Sequence[Row], days: tuple[date, date]) -> list[alt.Chart]:
-    """Mark days without a value as ticks at the bottom, from the first value on."""
+def _gaps(rows: Sequence[Row], days: Days) -> list[Row]:
+    """Return the days without a value, from the first value on."""
     there = {row["day"][:10] for row in rows if row["value"] is not None}
     first = max(days[0], date.fromisoformat(min(there))) if there else days[0]
-    n_days = (days[1] - first).days + 1
-    missing = [day for n in range(n_days) if (day := first + timedelta(days=n)).isoformat() not in there]
-    data = _data([{"day": _iso(day), "what": "no usable journal"} for day in missing])
-    ticks = (
-        alt.Chart(data)
-        .mark_tick(color=GREY, thickness=2, size=9, orient="vertical")
-        .encode(x=_day_axis(days), y=alt.value("height"), tooltip=[_day_tip(), alt.Tooltip("what:N", title="Gap")])
-    )
-    return [ticks]
+    all_days = (first + timedelta(days=n) for n in range((days[1] - first).days + 1))
+    return [{"day": _iso(day), "what": "no usable journal"} for day in all_days if day.isoformat() not in there]
 
 
-def _alert_layers(alerts: Sequence[Row], days: tuple[date, date]) -> list[alt.Chart]:
+def _alerts(alerts: Sequence[Row], days: Days) -> dict[str, list[Row]]:
+    """Return where alerts' changes began (``onsets``), and when they were raised (``raised``)."""
     onsets = [
-        {"low": _iso(_clip(a["onset_low"], days)), "high": _iso(_clip(a["onset_high"], days)),
+        {"low": _iso(_clip(a["onset_low"], days)), "high": _iso(_clip(a["onset_high"], days) + timedelta(days=1)),
          "what": "change began in here"}
         for a in alerts
         if a["onset_low"] and a["onset_high"] and a["onset_high"] >= days[0]
@@ -287,83 +216,31 @@ def _alert_layers(alerts: Sequence[Row], days: tuple[date, date]) -> list[alt.Ch
         for a in alerts
         if days[0] <= a["opened_night"] <= days[1] + timedelta(days=1)
     ]
-    onset = (
-        alt.Chart(_data(onsets))
-        .mark_rect(color=ORANGE, opacity=0.16)
-        .encode(x=alt.X("low:T"), x2="high:T", tooltip=[alt.Tooltip("what:N", title="Onset")])
-    )
-    rule = (
-        alt.Chart(_data(raised))
-        .mark_rule(color=ORANGE, strokeWidth=2)
-        .encode(x=_day_axis(days), tooltip=[_day_tip(), alt.Tooltip("what:N", title="Alert")])
-    )
-    label = (
-        alt.Chart(_data(raised))
-        .mark_text(align="left", dx=4, dy=6, baseline="top", fontSize=11, style="note")
-        .encode(x=_day_axis(days), y=alt.value(0), text=alt.value("alert"))
-    )
-    return [onset, rule, label]
+    return {"onsets": onsets, "raised": raised}
 
 
-def _mark_layers(marks: Sequence[Row], days: tuple[date, date]) -> list[alt.Chart]:
-    rows = [
+def _marks(marks: Sequence[Row], days: Days) -> list[Row]:
+    return [
         {"day": _iso(mark["local_day"]), "label": mark["label"]}
         for mark in marks
         if days[0] <= mark["local_day"] <= days[1]
     ]
-    base = alt.Chart(_data(rows))
-    rule = base.mark_rule(color=GREEN, strokeDash=[3, 3], strokeWidth=1.5).encode(
-        x=_day_axis(days), tooltip=[_day_tip(), alt.Tooltip("label:N", title="Changed")]
-    )
-    text = base.mark_text(align="left", dx=4, dy=-4, baseline="bottom", fontSize=11, style="note").encode(
-        x=_day_axis(days), y=alt.value("height"), text="label:N"
-    )
-    return [rule, text]
 
 
-def _stacked_bars(rows: Sequence[Row], kinds: Sequence[str], colours: Sequence[str], title: str, unit: str) -> Spec:
-    colour = alt.Scale(domain=list(kinds), range=list(colours))
-    chart = (
-        alt.Chart(_data(rows))
-        .mark_bar()
-        .encode(
-            x=_column_axis(),
-            y=alt.Y("n:Q", title=title, axis=alt.Axis(tickMinStep=1)),
-            color=alt.Color("kind:N", title=None, scale=colour, legend=alt.Legend(orient="top")),
-            order="order:Q",
-            tooltip=_count_tips(unit),
-        )
-        .properties(width=600, height=220)
-    )
-    return _finish(chart, PAGE)
+def _fill(template: str, days: Days | None = None, **datasets: list[Row]) -> Spec:
+    """Put days and data into a template; the data end up in the specification under the names it uses."""
+    if days is not None:
+        for placeholder, day in ((templates.FIRST, days[0]), (templates.END, days[1] + timedelta(days=1))):
+            template = template.replace(json.dumps(placeholder), _local(day))
+    spec: Spec = json.loads(template)
+    if "layer" in spec:  # a layer without data says nothing, but makes Vega warn of its infinite extent
+        spec["layer"] = [layer for layer in spec["layer"] if datasets.get(layer["data"]["name"])]
+    return {**spec, "datasets": {name: rows for name, rows in datasets.items() if rows}}
 
 
-def _column_axis() -> alt.X:
-    """Return an axis with one column a night or week, so that a single one is not as wide as the chart."""
-    axis = alt.Axis(format="%-d %b", formatType="time", labelAngle=0, labelOverlap=True, grid=False)
-    return alt.X("day:O", timeUnit="yearmonthdate", title=None, axis=axis)
-
-
-def _count_tips(day: str) -> list[alt.Tooltip]:
-    return [_day_tip(day), alt.Tooltip("kind:N", title="What"), alt.Tooltip("n:Q", title="Number")]
-
-
-def _day_axis(days: tuple[date, date], ticks: int = 8) -> alt.X:
-    domain = [_local(days[0]), _local(days[1] + timedelta(days=1))]
-    axis = alt.Axis(format="%-d %b", tickCount=ticks, grid=False, labelOverlap=True)
-    return alt.X("day:T", title=None, scale=alt.Scale(domain=domain), axis=axis)
-
-
-def _day_tip(title: str = "Day") -> alt.Tooltip:
-    return alt.Tooltip("day:T", title=title, format="%-d %b %Y")
-
-
-def _finish(chart: Any, width: str | None) -> Spec:
-    spec: Spec = chart.to_dict(validate=False)
-    spec.pop("config", None)
-    if width is not None:
-        spec["width"] = width
-    return spec
+def _local(day: date) -> str:
+    """Return a day as Vega-Lite's date where the reader is, as JSON."""
+    return json.dumps({"year": day.year, "month": day.month, "date": day.day})
 
 
 def _sized(spec: Spec, width: int) -> Spec:
@@ -376,17 +253,9 @@ def _title(channel: str) -> str:
     return f"{found.label} ({found.unit})" if found.unit else found.label
 
 
-def _data(rows: Sequence[Row]) -> Any:
-    return alt.InlineData(values=list(rows))
-
-
 def _iso(day: date) -> str:
     """Return a day as midnight where the reader is: a bare date would be midnight in UTC, a day early in the west."""
     return f"{day.isoformat()}T00:00:00"
-
-
-def _local(day: date) -> alt.DateTime:
-    return alt.DateTime(year=day.year, month=day.month, date=day.day)
 
 
 def _clip(day: date, days: tuple[date, date]) -> date:

@@ -72,7 +72,9 @@ class Database:
 
         try:
             with as_person(self.engine, login) as connection:
-                yield Queries(connection)
+                queries = Queries(connection)
+                yield queries
+                queries.flush_views()
         except OperationalError as error:
             raise WarehouseUnavailable("the warehouse", "AFFECT_WAREHOUSE_URL", type(error).__name__) from error
 
@@ -103,6 +105,20 @@ class Queries:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._views: set[tuple[str, str | None]] = set()
+
+    def note_view(self, what: str, patient_key: str | None = None) -> None:
+        """Have the audit trail say that the person looked at a patient, once the answer is complete.
+
+        Events are written at the very end of the transaction: the chain has one writer at a time.
+        """
+        self._views.add((what, patient_key))
+
+    def flush_views(self) -> None:
+        """Write the views that were noted."""
+        for what, patient_key in sorted(self._views, key=str):
+            self.rows("note_view", what=what, patient_key=patient_key)
+        self._views.clear()
 
     @cached_property
     def reads_comments(self) -> bool:
@@ -120,7 +136,10 @@ class Queries:
         **values : object
             Its bound parameters.
         """
-        return [dict(row) for row in self._run(name, values).mappings()]
+        found = self._run(name, values)
+        names = list(found.keys())
+        # A mapping a row would cost more than the query: a trend has a thousand rows.
+        return [dict(zip(names, row, strict=True)) for row in found]
 
     def row(self, name: str, **values: Any) -> Row | None:
         """Run a query and return its first row, or None."""

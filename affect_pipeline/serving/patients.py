@@ -58,7 +58,7 @@ def get_trend(
     Without a range it is the last 120 days that there are.
     """
     with database_of(request).as_person(person.login) as queries:
-        return answer(request, trend(queries, patient_key, first_day, last_day))
+        return answer(request, trend(queries, patient(queries, patient_key), first_day, last_day))
 
 
 def patient_page(queries: Queries, limit: int, cursor: str | None, **filters: Any) -> dict[str, Any]:
@@ -77,6 +77,7 @@ def patient_page(queries: Queries, limit: int, cursor: str | None, **filters: An
     """
     after = decode_cursor(cursor, (str,))
     rows = queries.rows("list_patients", after=after[0] if after else None, page_size=limit + 1, **filters)
+    queries.note_view("patients_listed")
     more = len(rows) > limit
     rows = rows[:limit]
     return {"patients": rows, "next_cursor": encode_cursor([rows[-1]["patient_key"]]) if more else None}
@@ -93,6 +94,7 @@ def patient(queries: Queries, patient_key: str) -> Row:
     row = queries.row("get_patient", patient_key=patient_key)
     if row is None:
         raise not_found("patient")
+    queries.note_view("patient_viewed", patient_key)
     return row
 
 
@@ -116,21 +118,20 @@ def day_range(row: Row, first_day: date | None, last_day: date | None) -> tuple[
     return first, last
 
 
-def trend(queries: Queries, patient_key: str, first_day: date | None = None, last_day: date | None = None) -> Row:
+def trend(queries: Queries, row: Row, first_day: date | None = None, last_day: date | None = None) -> Row:
     """Return the trend of one patient, as `Trend`.
 
     Parameters
     ----------
     queries : Queries
         On behalf of the person who asks.
-    patient_key : str
-        The patient.
+    row : dict
+        The patient, as `patient` returns it.
     first_day, last_day : datetime.date, optional
         The range; see `day_range`.
     """
-    row = patient(queries, patient_key)
     first, last = day_range(row, first_day, last_day)
-    key = {"patient_key": patient_key, "model_digest": row["model_digest"]}
+    key = {"patient_key": row["patient_key"], "model_digest": row["model_digest"]}
     days = queries.rows("list_trend_days", first_day=first, last_day=last, **key)
     baselines = {baseline.pop("channel"): baseline for baseline in queries.rows("list_baselines", **key)}
     by_channel = {name: list(rows) for name, rows in groupby(days, key=lambda day: str(day.pop("channel")))}
@@ -149,7 +150,7 @@ def trend(queries: Queries, patient_key: str, first_day: date | None = None, las
             }
             for name in names
         ],
-        "alerts": alerts_of_patient(queries, patient_key),
+        "alerts": alerts_of_patient(queries, row["patient_key"]),
     }
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from affect_pipeline.serving import charts, words
 from affect_pipeline.serving.pages.moved import moved_channels
-from affect_pipeline.serving.pages.patient import device_changes, patient_charts, patient_journals
+from affect_pipeline.serving.pages.patient import patient_charts, patient_journals, patient_marks
 from affect_pipeline.serving.patients import patient, trend
 
 if TYPE_CHECKING:
@@ -97,13 +97,14 @@ def report_svg(queries: Queries, patient_key: str, first_day: date | None, last_
         404 if there is no such patient for the person who asks.
     """
     row = patient(queries, patient_key)
-    shown = trend(queries, patient_key, first_day, last_day)
+    shown = trend(queries, row, first_day, last_day)
     days = (shown["first_day"], shown["last_day"])
     journals = patient_journals(queries, row, 2000, days)
+    marks = patient_marks(queries, shown)
     sheet = Sheet()
     _head(sheet, row, days, journals)
     for name in ("trend", "evidence"):
-        spec = patient_charts(shown, device_changes(journals), name)
+        spec = patient_charts(shown, marks, name)
         if spec is not None:
             sheet.chart(spec)
     _alerts(sheet, [alert for alert in shown["alerts"] if days[0] <= alert["opened_night"]])

@@ -98,6 +98,7 @@ REASONS: Mapping[str, str] = {
     "recorded_in_future": "the recording claims to be from the future",
     "consent_missing": "consent is not recorded",
     "consent_withdrawn": "consent was withdrawn",
+    "tampered": "the kept recording was changed",
 }
 
 BASELINE_STATES: Mapping[str, str] = {
@@ -115,7 +116,7 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def with_unit(value: float | None, unit: str, digits: int) -> str:
-    """Return a number with its unit.
+    """Return a number with its unit, or a dash where there is none.
 
     Examples
     --------
@@ -124,8 +125,9 @@ def with_unit(value: float | None, unit: str, digits: int) -> str:
     >>> with_unit(0.5, "%", 0)
     '50 %'
     """
-    scaled = value * 100 if unit == "%" and value is not None else value
-    return f"{number(scaled, digits)} {unit}".strip()
+    if value is None or not math.isfinite(value):
+        return NONE
+    return f"{number(value * 100 if unit == '%' else value, digits)} {unit}".strip()
 
 
 def biomarkers_in_words(values: Mapping[str, float | None]) -> list[str]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SHORT_KEY_CHARS = 8
 WORSENING = "worsening"
+JUDGED = ("stable", "alert")
+"""States of patients who have a baseline."""
 
 
 class Verdict(StrEnum):
@@ -28,6 +30,10 @@ class Verdict(StrEnum):
     MISSED = "missed"
     FALSE_ALARM = "false alarm"
     QUIET = "correctly quiet"
+    UNJUDGED = "not judged yet"
+
+
+COLOURS = {Verdict.FOUND: "green", Verdict.QUIET: "green", Verdict.UNJUDGED: "dim"}
 
 
 @dataclass(frozen=True)
@@ -141,15 +147,18 @@ def judge(name: str, truth: PatientTruth, outcome: Outcome) -> PatientReport:
     """Compare one patient's outcome with the truth.
 
     An onset is found by an alert of worsening that is raised on a night not before it. Every other
-    alert before an onset, and every alert without one, is a false alarm.
+    alert before an onset, and every alert without one, is a false alarm. A steady patient without an alert
+    was only judged if there were enough data.
     """
     onset = truth.onset
     found = next((one for one in outcome.alerts if onset and _explains(onset, one)), None)
     false = [one for one in outcome.alerts if onset is None or one.opened_night < onset]
     if onset is not None:
         verdict = Verdict.FOUND if found else Verdict.MISSED
+    elif false:
+        verdict = Verdict.FALSE_ALARM
     else:
-        verdict = Verdict.FALSE_ALARM if false else Verdict.QUIET
+        verdict = Verdict.QUIET if outcome.state in JUDGED else Verdict.UNJUDGED
     return PatientReport(
         patient=name,
         role=truth.role,
@@ -178,7 +187,7 @@ def render(demo: DemoReport) -> Group:
     for heading in ("Patient", "State", "Onset injected", "Alert raised", "Days to alert", "Verdict"):
         table.add_column(heading, justify="right" if heading == "Days to alert" else "left")
     for row in demo.patients:
-        colour = {Verdict.FOUND: "green", Verdict.QUIET: "green"}.get(row.verdict, "red")
+        colour = COLOURS.get(row.verdict, "red")
         table.add_row(
             row.patient,
             _words(row.outcome.state),
@@ -212,8 +221,9 @@ def _totals(demo: DemoReport) -> str:
     lines = [f"{n_found} of {n_found + n_missed} onsets found"]
     if demo.median_days_to_alert is not None:
         lines[0] += f", half of them within {demo.median_days_to_alert:g} days"
-    n_steady = len(demo.patients) - n_found - n_missed
-    lines.append(f"{demo.count(Verdict.FALSE_ALARM)} of {n_steady} patients without an onset had a false alarm")
+    n_false = demo.count(Verdict.FALSE_ALARM)
+    n_steady = n_false + demo.count(Verdict.QUIET)
+    lines.append(f"{n_false} of {n_steady} patients who were judged and had no onset had a false alarm")
     n_little = sum(row.outcome.state == "too_little_data" for row in demo.patients)
     lines.append(f"{n_little} patients have too little data to be judged yet")
     return "; ".join(lines) + "."

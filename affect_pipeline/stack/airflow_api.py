@@ -136,6 +136,11 @@ class AirflowApi:
         """Return the state of a run: ``queued``, ``running``, ``success`` or ``failed``."""
         return str(self._get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
+    def run_seconds(self, dag_id: str, run_id: str) -> float:
+        """Return how long a finished run took, from its start to its end."""
+        run = self._get(f"/dags/{dag_id}/dagRuns/{run_id}")
+        return (datetime.fromisoformat(run["end_date"]) - datetime.fromisoformat(run["start_date"])).total_seconds()
+
     def clear_run(self, dag_id: str, run_id: str) -> None:
         """Have a finished run done once more, every task of it."""
         self._call("POST", f"/dags/{dag_id}/dagRuns/{run_id}/clear", json={"dry_run": False})

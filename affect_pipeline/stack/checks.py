@@ -156,6 +156,43 @@ def check_secret(settings: Settings) -> Finding:
     return Finding(name, State.OK, "long enough, and private")
 
 
+def check_encryption(settings: Settings) -> Finding:
+    """See whether voices are encrypted at rest, and judge the master key without showing any of it."""
+    name = "Encryption at rest"
+    if not settings.encrypt_audio:
+        return Finding(name, State.NOTE, "off: audio lies on the disk as it is", "set AFFECT_ENCRYPT_AUDIO=true")
+    path = settings.encryption_key_file or settings.home / "secrets" / "encryption.key"
+    if settings.encryption_key is None and settings.encryption_key_file is None and not path.exists():
+        return Finding(name, State.OK, "on; a random master key is made on first use")
+    try:
+        secret = settings.master_key()
+    except (AffectError, OSError) as error:
+        return Finding(name, State.BROKEN, str(error), "put the output of `openssl rand -hex 32` there")
+    if len(secret) < STRONG_SECRET_LENGTH or len(set(secret)) < STRONG_SECRET_LENGTH // 4:
+        detail = f"the master key has {len(secret)} characters, {len(set(secret))} of them different"
+        return Finding(name, State.BROKEN, detail, "use the output of `openssl rand -hex 32` before audio is encrypted")
+    if settings.encryption_key is None and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        return Finding(name, State.BROKEN, f"{path} can be read by others", f"chmod 600 {path}")
+    return Finding(name, State.OK, "on, with a strong master key")
+
+
+def check_decoder(_: Settings) -> Finding:
+    """Start a decoder and see what it could give up."""
+    from affect_pipeline.journals.sandbox import Decoders
+
+    name = "Decoder"
+    try:
+        with Decoders() as decoders:
+            walls = decoders.confinement()
+    except AffectError as error:
+        return Finding(name, State.BROKEN, str(error), "install affect-pipeline again")
+    open_ones = [what for what, shut in (("the network", walls.network), ("our files", walls.files)) if not shut]
+    if not open_ones:
+        return Finding(name, State.OK, "runs apart, without network and files")
+    detail = f"this machine does not let a decoder give up {' and '.join(open_ones)}"
+    return Finding(name, State.NOTE, detail, "allow user namespaces, and use a kernel of 5.13 or newer with Landlock")
+
+
 def check_landing_zone(settings: Settings) -> Finding:
     """List the landing zone."""
     import fsspec
@@ -241,6 +278,8 @@ CHECKS: tuple[Check, ...] = (
     check_packages,
     check_home,
     check_secret,
+    check_encryption,
+    check_decoder,
     check_landing_zone,
     check_warehouse,
     check_registry,

@@ -101,6 +101,11 @@ def child_environment(
     return environment
 
 
+def tasks_at_once() -> int:
+    """Return how many tasks the local stack runs at a time."""
+    return max(2, len(os.sched_getaffinity(0)))
+
+
 def admin_password(settings: Settings) -> str:
     """Return the password of the user ``admin``, made on first use; kept in a file of mode 600."""
     path = _passwords_file(settings)
@@ -113,6 +118,7 @@ def _ours(settings: Settings, databases: Databases) -> dict[str, str]:
     if settings.pseudonym_secret is None:
         settings.pseudonym_key()  # made once, here, and not by two tasks at a time
     local = {"warehouse_url": databases.warehouse, "mlflow_uri": databases.mlflow, "landing_url": settings.landing}
+    local |= {"tasks_at_once": str(tasks_at_once())}
     values = {name: getattr(settings, name) for name in type(settings).model_fields} | local
     return {f"AFFECT_{name.upper()}": _text(value) for name, value in values.items() if value is not None} | QUIET
 
@@ -124,7 +130,6 @@ def _text(value: object) -> str:
 def _airflow(settings: Settings, databases: Databases, ports: Ports) -> dict[str, str]:
     home = airflow_home(settings)
     admin_password(settings)
-    n_cpus = len(os.sched_getaffinity(0))
     address = f"http://{HOST}:{ports.api}"
     lineage_file(settings).parent.mkdir(parents=True, exist_ok=True)
     options = {
@@ -132,7 +137,7 @@ def _airflow(settings: Settings, databases: Databases, ports: Ports) -> dict[str
         "CORE__PLUGINS_FOLDER": assets_folder("plugins"),
         "CORE__LOAD_EXAMPLES": False,
         "CORE__EXECUTOR": "LocalExecutor",
-        "CORE__PARALLELISM": max(2, n_cpus),
+        "CORE__PARALLELISM": tasks_at_once(),
         "CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": _passwords_file(settings),

@@ -102,11 +102,11 @@ def local_stack(
     """
     chosen = Ports.choose(ports)
     with ExitStack() as stack:
-        stack.enter_context(_only_one(settings, chosen))
+        stack.enter_context(only_one(settings, chosen))
         say("starting PostgreSQL")
-        databases = _databases(settings)
+        databases = databases_of(settings)
         ready = settings.model_copy(update={"warehouse_url": databases.warehouse, "mlflow_uri": databases.mlflow})
-        stack.callback(_let_go_of_databases, ready)
+        stack.callback(let_go_of_databases, ready)
         _migrate(ready)
         environment = child_environment(settings, databases, chosen, on_schedule=on_schedule)
         processes = Processes(environment, settings.home / "logs")
@@ -118,18 +118,18 @@ def local_stack(
         for component in COMPONENTS:
             processes.start(component, _airflow(component))
         say("waiting for Airflow to become healthy")
-        api = _client(settings, chosen)
+        api = client_of(settings, chosen)
         stack.callback(api.close)
         processes.finish("first-setup")
         if with_mlflow:  # only now: two processes must not make MLflow's tables at once
             processes.start("mlflow", _mlflow(ready, chosen))
-        _wait_until_ready(api, processes, timeout_s)
+        wait_until_ready(api, processes, timeout_s)
         api.ensure_pool(GPU_POOL, slots=1, description="Tasks that hold the model: one per accelerator")
         yield LocalStack(ready, api, chosen, environment, processes, with_mlflow)
 
 
 @contextmanager
-def _only_one(settings: Settings, ports: Ports) -> Iterator[None]:
+def only_one(settings: Settings, ports: Ports) -> Iterator[None]:
     """Hold the lock of this home; the kernel drops it however we end."""
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
@@ -174,7 +174,8 @@ def _describe(content: str) -> str:
         return "starting"
 
 
-def _databases(settings: Settings) -> Databases:
+def databases_of(settings: Settings) -> Databases:
+    """Return the three databases, starting the embedded server for those that are nowhere else."""
     from affect_pipeline.warehouse.embedded import embedded_server
 
     server = embedded_server(settings)
@@ -185,7 +186,8 @@ def _databases(settings: Settings) -> Databases:
     )
 
 
-def _let_go_of_databases(settings: Settings) -> None:
+def let_go_of_databases(settings: Settings) -> None:
+    """Close connections, and stop the embedded server if nobody else uses it."""
     from affect_pipeline.warehouse.embedded import release
     from affect_pipeline.warehouse.engine import disconnect
 
@@ -215,13 +217,15 @@ def _mlflow(settings: Settings, ports: Ports) -> list[str]:
     return [sys.executable, "-m", "mlflow", "server", *(word for option in options.items() for word in option)]
 
 
-def _client(settings: Settings, ports: Ports) -> AirflowApi:
+def client_of(settings: Settings, ports: Ports) -> AirflowApi:
+    """Return a client of the Airflow of this home."""
     from affect_pipeline.stack.airflow_api import AirflowApi
 
     return AirflowApi(f"http://{HOST}:{ports.api}", ADMIN, admin_password(settings))
 
 
-def _wait_until_ready(api: AirflowApi, processes: Processes, timeout_s: float) -> None:
+def wait_until_ready(api: AirflowApi, processes: Processes, timeout_s: float) -> None:
+    """Wait until Airflow is healthy and knows its DAGs; raises `StackError` if it does not get there."""
     deadline = time.monotonic() + timeout_s
     while not (api.is_healthy() and api.known_dags() >= EXPECTED_DAGS):
         processes.check()

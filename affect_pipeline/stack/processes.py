@@ -67,6 +67,16 @@ class Processes:
         if status:
             raise StackError(f"{name} failed with status {status}; see {self.log_file(name)}\n{self._tail(name)}")
 
+    def running(self) -> dict[str, int]:
+        """Return the ids of the processes that were started and not stopped, by name; each leads a session."""
+        return {name: process.pid for name, process in self._running.items()}
+
+    def kill(self, name: str) -> None:
+        """End a process and all that came of it outright (SIGKILL), and forget it: as if its machine had failed."""
+        process = self._running.pop(name)
+        kill_sessions([process.pid])
+        process.wait()
+
     def check(self) -> None:
         """Raise `StackError` if a process that should be running has ended."""
         for name, process in self._running.items():

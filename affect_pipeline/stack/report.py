@@ -25,7 +25,7 @@ def addresses(stack: LocalStack) -> RenderableType:
     table.add_row("Warehouse", "affect warehouse psql   (or the URL that `affect warehouse url` prints)")
     table.add_row("Landing zone", settings.landing)
     table.add_row("Logs", str(stack.processes.logs))
-    note = "For development on this machine: it listens on the loopback interface only. Ctrl-C stops all of it."
+    note = "For development: its web pages listen on the loopback interface only. Ctrl-C stops all of it."
     return Panel(Group(table, "", f"[dim]{note}[/]"), title="affect-pipeline is up", expand=False)
 
 

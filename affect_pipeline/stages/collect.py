@@ -7,13 +7,14 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
 from affect_pipeline.journals.identity import Pseudonyms
 from affect_pipeline.journals.intake import Intake
-from affect_pipeline.journals.landing import LandingZone
+from affect_pipeline.journals.landing import Delivery, LandingZone
 from affect_pipeline.journals.manifest import (
     ManifestRow,
     assign_shards,
@@ -23,6 +24,8 @@ from affect_pipeline.journals.manifest import (
 )
 from affect_pipeline.journals.store import RawStore
 from affect_pipeline.nights import Nights
+from affect_pipeline.privacy.erasure import erased_digest, erased_through
+from affect_pipeline.privacy.rotation import check_not_interrupted
 from affect_pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -91,7 +94,9 @@ def collect(settings: Settings, nights: Nights) -> CollectResult:
     from affect_pipeline.warehouse.engine import connect
 
     engine = connect(settings)
-    listed = _take_in(settings, nights)
+    with engine.connect() as connection:
+        erased = erased_through(connection)
+    listed = _take_in(settings, nights, erased)
     with engine.begin() as connection:
         rows = _with_released(connection, nights, listed)
         counting = _counting(connection, rows)
@@ -104,11 +109,19 @@ def collect(settings: Settings, nights: Nights) -> CollectResult:
     return result
 
 
-def _take_in(settings: Settings, nights: Nights) -> list[ManifestRow]:
-    zone, store = LandingZone(settings.landing), RawStore(settings.raw_dir)
+def _take_in(settings: Settings, nights: Nights, erased: dict[str, date]) -> list[ManifestRow]:
+    check_not_interrupted(settings)
+    zone, store = LandingZone(settings.landing), RawStore.of(settings)
     store.sweep(time.time())
-    intake = Intake(zone, store, Pseudonyms(settings.pseudonym_key()), settings.max_journal_bytes)
-    deliveries = [delivery for night in nights for delivery in zone.deliveries(night)]
+    pseudonyms = Pseudonyms(settings.pseudonym_key())
+    intake = Intake(zone, store, pseudonyms, settings.max_journal_bytes)
+
+    def is_erased(delivery: Delivery) -> bool:
+        digests = map(erased_digest, pseudonyms.patient_keys(delivery.source_id))
+        return any(digest in erased and delivery.night <= erased[digest] for digest in digests)
+
+    listed = (delivery for night in nights for delivery in zone.deliveries(night))
+    deliveries = [delivery for delivery in listed if not (erased and is_erased(delivery))]
     with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
         return list(pool.map(intake.take_in, deliveries))
 

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from affect_pipeline.errors import JournalError
+from affect_pipeline.errors import DecoderUnavailable, JournalError
 from affect_pipeline.files import write_arrow, write_parquet
-from affect_pipeline.journals.decode import DecodeLimits, decode
+from affect_pipeline.journals.decode import DecodeLimits
 from affect_pipeline.journals.manifest import ManifestRow, manifest_path, read_manifest
+from affect_pipeline.journals.sandbox import decode_apart
 from affect_pipeline.journals.store import RawStore
 from affect_pipeline.nights import Nights
+from affect_pipeline.privacy.encryption import VoiceKeys, seal_samples
 from affect_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -91,17 +93,28 @@ def measure(settings: Settings, nights: Nights, shard: int) -> MeasureResult:
     Returns
     -------
     MeasureResult
+
+    Raises
+    ------
+    DecoderUnavailable
+        If no decoder process can be started.
     """
     manifest = read_manifest(manifest_path(settings, nights))
     rows = sorted((row for row in manifest if row.shard == shard), key=lambda row: row.journal_id)
     limits = DecodeLimits(max_bytes=settings.max_journal_bytes, max_duration_s=settings.max_journal_s)
-    one = partial(_measure_one, RawStore(settings.raw_dir), limits)
+    one = partial(_measure_one, RawStore.of(settings), limits)
     table_rows: list[dict[str, Any]] = []
-    measured = _note(table_rows, _in_order(one, rows, settings.threads or os.cpu_count() or 1))
-    write_arrow(_batches(measured), prepared_path(settings, nights, shard), prepared_schema())
+    measured = _note(table_rows, _in_order(one, rows, threads_of(settings)))
+    keys = VoiceKeys(settings) if settings.encrypt_audio else None
+    write_arrow(_batches(measured, keys), prepared_path(settings, nights, shard), prepared_schema(keys is not None))
     write_parquet(measure_table(table_rows), measure_path(settings, nights, shard))
     n_problems = sum(row["problem"] is not None for row in table_rows)
     return MeasureResult(n_measured=len(table_rows) - n_problems, n_problems=n_problems)
+
+
+def threads_of(settings: Settings) -> int:
+    """Return how many recordings a measure task takes at once: its share of the cores that the process may use."""
+    return settings.threads or max(1, len(os.sched_getaffinity(0)) // settings.tasks_at_once)
 
 
 def measure_table(rows: list[dict[str, Any]]) -> pa.Table:
@@ -135,10 +148,12 @@ def biomarker_columns() -> tuple[str, ...]:
     return tuple(Biomarkers.__dataclass_fields__)
 
 
-def prepared_schema() -> pa.Schema:
-    """Return the Arrow schema of prepared audio."""
+def prepared_schema(encrypted: bool = False) -> pa.Schema:
+    """Return the Arrow schema of prepared audio: samples, or what `encryption.seal_samples` made of them."""
     import pyarrow as pa
 
+    if encrypted:
+        return pa.schema([pa.field("journal_id", pa.string(), False), pa.field("sealed", pa.binary(), False)])
     audio = pa.list_(pa.field("item", pa.int16(), nullable=False))
     return pa.schema([pa.field("journal_id", pa.string(), False), pa.field("audio", audio, False)])
 
@@ -149,7 +164,9 @@ def _measure_one(store: RawStore, limits: DecodeLimits, row: ManifestRow) -> Mea
     if not row.in_store or (row.problem is not None and not row.released):
         return Measured(row, None, row.problem, row.problem_detail)
     try:
-        return Measured(row, measure_audio(decode(store.path(row.journal_id), limits)))
+        return Measured(row, measure_audio(decode_apart(store.read(row.journal_id), limits)))
+    except DecoderUnavailable:
+        raise  # nothing can be decoded: a night of refused recordings would say something else
     except JournalError as error:
         return Measured(row, None, error.reason, error.detail)
     except Exception as error:  # one recording must not cost the night
@@ -189,28 +206,35 @@ def _note(table_rows: list[dict[str, Any]], measured: Iterable[Measured]) -> Ite
         yield item
 
 
-def _batches(measured: Iterable[Measured]) -> Iterator[pa.RecordBatch]:
+def _batches(measured: Iterable[Measured], keys: VoiceKeys | None) -> Iterator[pa.RecordBatch]:
     """Return prepared audio in batches; recordings without speech are left out."""
-    ids: list[str] = []
-    audios: list[npt.NDArray[np.int16]] = []
+    held: list[tuple[ManifestRow, npt.NDArray[np.int16]]] = []
     for item in measured:
         if item.measurement is None or not item.measurement.prepared.size:
             continue
-        ids.append(item.row.journal_id)
-        audios.append(item.measurement.prepared)
-        if len(ids) == JOURNALS_PER_BATCH:
-            yield _batch(ids, audios)
-            ids, audios = [], []
-    if ids:
-        yield _batch(ids, audios)
+        held.append((item.row, item.measurement.prepared))
+        if len(held) == JOURNALS_PER_BATCH:
+            yield _sealed_batch(held, keys) if keys else _batch(held)
+            held = []
+    if held:
+        yield _sealed_batch(held, keys) if keys else _batch(held)
 
 
-def _batch(ids: list[str], audios: list[npt.NDArray[np.int16]]) -> pa.RecordBatch:
+def _batch(held: list[tuple[ManifestRow, npt.NDArray[np.int16]]]) -> pa.RecordBatch:
     import pyarrow as pa
 
     schema = prepared_schema()
+    audios = [samples for _, samples in held]
     offsets = np.cumsum([0, *(audio.size for audio in audios)], dtype=np.int32)
     audio = pa.ListArray.from_arrays(
         pa.array(offsets), pa.array(np.concatenate(audios)), type=schema.field("audio").type
     )
-    return pa.record_batch([pa.array(ids, pa.string()), audio], schema=schema)
+    return pa.record_batch([pa.array([row.journal_id for row, _ in held], pa.string()), audio], schema=schema)
+
+
+def _sealed_batch(held: list[tuple[ManifestRow, npt.NDArray[np.int16]]], keys: VoiceKeys) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    ids = [row.journal_id for row, _ in held]
+    sealed = [seal_samples(samples, row.journal_id, keys.of_patient(row.patient_key)) for row, samples in held]
+    return pa.record_batch([pa.array(ids, pa.string()), pa.array(sealed, pa.binary())], schema=prepared_schema(True))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from affect_pipeline.monitoring.output import Output
     from affect_pipeline.monitoring.profile import Profile
     from affect_pipeline.monitoring.rules import Rules
-    from affect_pipeline.monitoring.store import KeyRange
+    from affect_pipeline.monitoring.store import DueOnce, KeyRange, RangeSource
 
 PATIENTS_PER_RANGE = 50_000
 """Patients held in memory at once: about 100 MB of state."""
@@ -111,6 +111,13 @@ class _Plan:
     anew: bool
 
 
+def rules_digest(rules: Rules) -> str:
+    """Return a digest of what states depend on but do not hold: other rules, or another packing, begin anew."""
+    from affect_pipeline.monitoring.world import VERSION
+
+    return hashlib.sha256(f"{rules!r} packing {VERSION}".encode()).hexdigest()
+
+
 class _Run:
     """One call of `monitor`, inside its transaction."""
 
@@ -119,11 +126,12 @@ class _Run:
 
         self.settings, self.connection, self.digest, self.nights = settings, connection, digest, nights
         self.rules: Rules = Rules.from_settings(settings)
-        self.rules_digest = hashlib.sha256(repr(self.rules).encode()).hexdigest()
+        self.rules_digest = rules_digest(self.rules)
         self.counts = {"opened": 0, "updated": 0, "resolved": 0}
 
     def run(self) -> MonitorResult:
         from affect_pipeline.monitoring import store
+        from affect_pipeline.monitoring.words import to_day
 
         inputs = self._one("summarise_inputs")
         if inputs is None or inputs.first_night is None:
@@ -133,8 +141,10 @@ class _Run:
             self._forget()
         profiles = store.read_profiles(self.connection, self.digest)
         known = set(profiles)
+        nights = range(to_day(plan.first), to_day(plan.last) + 1)
+        due = store.DueOnce(self.connection, self.digest, nights) if len(nights) <= NIGHTS_FROM_STATE else None
         for keys in store.key_ranges(inputs.n_patients, PATIENTS_PER_RANGE):
-            self._judge_range(keys, plan, profiles)
+            self._judge_range(keys, nights, due, profiles)
         store.write_profiles(self.connection, self.digest, {n: profiles[n] for n in set(profiles) - known})
         self._execute("set_progress", first_night=plan.first_ever, through_night=plan.last, rules=self.rules_digest)
         opened, updated, resolved = self.counts.values()
@@ -156,24 +166,24 @@ class _Run:
         return _Plan(first, last, first, anew=True)
 
     def _forget(self) -> None:
-        for table in ("drift_alerts", "chart_state", "chart_days", "baselines", "day_values", "cohort_profiles"):
+        for table in ("drift_alerts", "chart_state", "monitored_days", "baselines", "cohort_profiles"):
             self._execute(f"delete_{table}")
         self._execute("delete_monitor_progress")
 
-    def _judge_range(self, keys: KeyRange, plan: _Plan, profiles: dict[int, Profile]) -> None:
+    def _judge_range(self, keys: KeyRange, nights: range, due: DueOnce | None, profiles: dict[int, Profile]) -> None:
         """Judge the patients of one range of keys, night by night, and write their rows."""
         from affect_pipeline.monitoring import store
         from affect_pipeline.monitoring.sources import MemorySource
         from affect_pipeline.monitoring.store import WarehouseSource
-        from affect_pipeline.monitoring.words import to_day
 
         warehouse = WarehouseSource(self.connection, self.digest, keys)
         engine = self._engine(keys, profiles)
-        first, last = to_day(plan.first), to_day(plan.last)
-        source: WarehouseSource | _HistoryInMemory = warehouse
-        if last - first >= NIGHTS_FROM_STATE:
-            source = _HistoryInMemory(MemorySource(warehouse.everything(last)), warehouse)
-        outputs = [engine.run_night(night, source) for night in range(first, last + 1)]
+        source: RangeSource | _HistoryInMemory
+        if due is None:
+            source = _HistoryInMemory(MemorySource(warehouse.everything(nights[-1])), warehouse)
+        else:
+            source = due.of(warehouse)
+        outputs = [engine.run_night(night, source) for night in nights]
         self._write(outputs)
         store.write_states(self.connection, self.digest, keys, engine.world)
 
@@ -185,7 +195,7 @@ class _Run:
 
         engine = Engine.new(self.rules, self.digest, folder=self.settings.home / "calibration")
         engine.charts.profiles = profiles
-        patients, packed, _ = store.read_states(self.connection, self.digest, keys)
+        patients, packed = store.read_states(self.connection, self.digest, keys)
         if len(patients):
             engine.world = World.from_packed(len(VOICE), patients, packed)
         engine.book.rows = store.read_open_alerts(self.connection, self.digest, keys)
@@ -200,9 +210,8 @@ class _Run:
 
         alerts, events = rows.alert_rows(outputs)
         tables = {
-            "day_values": rows.day_value_rows(outputs, self.digest),
+            "monitored_days": rows.day_rows(outputs, self.digest),
             "baselines": rows.baseline_rows(outputs, self.digest),
-            "chart_days": rows.chart_day_rows(outputs, self.digest),
             "drift_alerts": alerts,
             "alert_events": events,
         }

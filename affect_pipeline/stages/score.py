@@ -17,13 +17,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from affect_pipeline.errors import AffectError
+from affect_pipeline.errors import AffectError, JournalError
 from affect_pipeline.files import mapped_arrow, read_metadata, read_parquet, write_parquet
 from affect_pipeline.model.provenance import file_digest
 from affect_pipeline.model.registry import resolve
 from affect_pipeline.model.score_rows import JournalScorer, score_table, write_scores
 from affect_pipeline.model.scorer import Scorer
 from affect_pipeline.nights import Nights
+from affect_pipeline.privacy.encryption import VoiceKeys, open_samples
 from affect_pipeline.settings import Settings
 
 SCORER_VERSION = 1
@@ -89,7 +90,9 @@ def score(settings: Settings, nights: Nights, shard: int, opener: OpenScorer = o
     if path.exists() and read_metadata(path) == identity:
         table = read_parquet(path)
     else:
-        table = score_table(inputs.journals, inputs.audio(), model.version.digest, opener(model.folder, settings))
+        table = score_table(
+            inputs.journals, inputs.audio(settings), model.version.digest, opener(model.folder, settings)
+        )
         write_parquet(table, path, identity)
     write_scores(settings, model, table)
     return ScoreResult(n_scored=table.num_rows, model_digest=model.version.digest)
@@ -116,17 +119,33 @@ class _Inputs:
         rows = repr(self.journals.to_pydict())
         return hashlib.sha256(f"{SCORER_VERSION}:{file_digest(self.prepared)}:{rows}".encode()).hexdigest()
 
-    def audio(self) -> Iterator[tuple[str, npt.NDArray[np.int16]]]:
+    def audio(self, settings: Settings) -> Iterator[tuple[str, npt.NDArray[np.int16]]]:
         """Yield the prepared audio of the chosen journals, in the order of the file."""
         chosen = set(self.journals["journal_id"].to_pylist())
+        keys = VoiceKeys(settings)
         with mapped_arrow(self.prepared) as reader:
             for index in range(reader.num_record_batches):
                 batch = reader.get_batch(index)
+                if "sealed" in batch.schema.names:
+                    yield from _opened(batch, chosen, keys)
+                    continue
                 column = batch.column("audio")
                 edges, samples = column.offsets.to_numpy(), column.values.to_numpy(zero_copy_only=True)
                 for row, journal_id in enumerate(batch.column("journal_id").to_pylist()):
                     if journal_id in chosen and edges[row + 1] > edges[row]:
                         yield journal_id, samples[edges[row] : edges[row + 1]]
+
+
+def _opened(batch: pa.RecordBatch, chosen: set[str], keys: VoiceKeys) -> Iterator[tuple[str, npt.NDArray[np.int16]]]:
+    """Yield encrypted prepared audio; that of a patient who was erased since is passed over."""
+    for journal_id, sealed in zip(*(batch.column(name) for name in ("journal_id", "sealed")), strict=True):
+        if journal_id.as_py() not in chosen:
+            continue
+        try:
+            yield journal_id.as_py(), open_samples(sealed.as_buffer(), journal_id.as_py(), keys)
+        except JournalError as error:
+            if error.reason != "voice_erased":
+                raise
 
 
 def _made_by(stage: str, path: Path) -> Path:

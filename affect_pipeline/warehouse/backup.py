@@ -16,6 +16,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from affect_pipeline.errors import AffectError, StackError, WarehouseUnavailable
+from affect_pipeline.privacy.erasure import erase_again
+from affect_pipeline.privacy.keyfiles import read_keys, write_keys
 from affect_pipeline.settings import Settings
 from affect_pipeline.warehouse.embedded import binaries
 from affect_pipeline.warehouse.engine import connect, libpq_url, warehouse_url
@@ -23,6 +25,8 @@ from affect_pipeline.warehouse.migrate import migrate
 from affect_pipeline.warehouse.queries import sql, sql_dir
 
 SCHEMAS = ("affect", "affect_private")
+LEFT_OUT = "--exclude-table-data=affect.voice_keys"
+"""Keys are kept out of backups: see `privacy.keyfiles`."""
 HEAD_BYTES = 8192
 
 
@@ -53,7 +57,7 @@ def client(settings: Settings, program: str) -> Client:
 
 
 def backup(settings: Settings, file: Path) -> int:
-    """Write the whole warehouse to one file in pg_dump's custom format.
+    """Write the whole warehouse to one file in pg_dump's custom format, and the keys of voices to one beside it.
 
     Returns
     -------
@@ -71,16 +75,21 @@ def backup(settings: Settings, file: Path) -> int:
     descriptor = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as output:
-            _run([*here.command, "--format=custom", "--no-owner", *schemas], here.environment, stdout=output.fileno())
+            _run(
+                [*here.command, "--format=custom", "--no-owner", LEFT_OUT, *schemas],
+                here.environment,
+                stdout=output.fileno(),
+            )
             os.fsync(output.fileno())
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
+    write_keys(settings, connect(settings), file)
     return file.stat().st_size
 
 
 def restore(settings: Settings, file: Path, replace: bool = False) -> None:
-    """Fill the warehouse from a backup, then bring its schema up to date.
+    """Fill the warehouse from a backup, bring its schema up to date, and erase again who was erased since.
 
     Parameters
     ----------
@@ -112,6 +121,8 @@ def restore(settings: Settings, file: Path, replace: bool = False) -> None:
         drop = f"--file={sql_dir() / 'ledger' / 'drop_schemas.sql'}"
         _run([*here.command, *options, "--output=/dev/null", drop, f"--file={script}"], here.environment)
     migrate(engine)
+    read_keys(engine, file)
+    erase_again(settings)
 
 
 def _make_portable(script: Path) -> None:

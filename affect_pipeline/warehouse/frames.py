@@ -15,6 +15,7 @@ _ARROW_TYPES = {
     "date": pa.date32(),
     "timestamp with time zone": pa.timestamp("us", "UTC"),
     "double precision": pa.float64(),
+    "real": pa.float32(),
     "integer": pa.int64(),
     "bigint": pa.int64(),
     "boolean": pa.bool_(),
@@ -52,6 +53,8 @@ def _column(frame: Frame, name: str, sql_type: str) -> pa.Array | pa.ChunkedArra
     try:
         if sql_type in _ARROW_TYPES:
             return _plain(_to_arrow(values), _ARROW_TYPES[sql_type])
+        if isinstance(values, pa.ChunkedArray) and pa.types.is_string(values.type):
+            return values  # written as a literal already
         objects = values.to_pylist() if isinstance(values, pa.ChunkedArray) else values.tolist()
         return pa.array([_as_text(value, sql_type) for value in objects], pa.string())
     except (pa.ArrowException, TypeError, ValueError) as error:
@@ -85,7 +88,7 @@ def _as_text(value: Any, sql_type: str) -> str | None:
     if sql_type == "bytea":
         return "\\x" + bytes(value).hex()
     if sql_type.endswith("[]"):
-        return _array_literal(value)
+        return value if isinstance(value, str) else _array_literal(value)
     raise TypeError(f"the type {sql_type} is not loaded by COPY here")
 
 

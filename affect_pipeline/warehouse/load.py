@@ -27,7 +27,12 @@ ROWS_PER_CHUNK = 65_536
 _PARTIAL = {"journal_verdicts": ("journals", ("journal_id", "status", "failed", "warned"))}
 
 # Tables with a partition a month. Journals have none, but moving one moves its scores and biomarkers.
-_MONTHLY = {"scores": ("scores",), "biomarkers": ("biomarkers",), "journals": ("scores", "biomarkers")}
+_MONTHLY = {
+    "scores": ("scores",),
+    "biomarkers": ("biomarkers",),
+    "monitored_days": ("monitored_days",),
+    "journals": ("scores", "biomarkers"),
+}
 
 
 def upsert(connection: sa.Connection, table: str, frame: Frame) -> int:

@@ -1,4 +1,4 @@
--- Quality of the made-up recordings.
+-- Quality of the made-up recordings of the days from :first to :last.
 INSERT INTO affect.audio_quality (journal_id, duration_s, speech_s, speech_ratio, silence_ratio, snr_db, clipping_ratio)
 SELECT
     journals.journal_id,
@@ -12,6 +12,8 @@ SELECT
     END,
     0.001
 FROM affect.journals
-CROSS JOIN LATERAL (
-    SELECT (hashtextextended(journals.journal_id, cast(:seed AS bigint)) & 1048575) / 1048575.0 AS draw
-) AS draws;
+CROSS JOIN
+    LATERAL (
+        SELECT (hashtextextended(journals.journal_id, cast(:seed AS bigint)) & 1048575) / 1048575.0 AS draw
+    ) AS draws
+WHERE journals.local_day BETWEEN :first AND :last;

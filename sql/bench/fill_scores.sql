@@ -21,7 +21,7 @@ FROM (
         journals.local_day,
         journals.journal_id,
         journals.patient_key,
-        -1.2 + draws.own + 0.8 * (draws.a + draws.b + draws.c - 1.5)
+        cast(-1.2 + draws.own + 0.8 * (draws.a + draws.b + draws.c - 1.5) AS double precision)
         + CASE
             WHEN draws.own < -0.2 AND journals.local_day > cast(:last_day AS date) - 20
                 THEN 0.09 * (journals.local_day - cast(:last_day AS date) + 20)
@@ -37,5 +37,5 @@ FROM (
                 0.6
                 * ((hashtextextended(journals.patient_key, cast(:seed AS bigint)) & 1048575) / 1048575.0 - 0.5) AS own
         ) AS draws
-    WHERE journals.status <> 'quarantined'
+    WHERE journals.local_day BETWEEN :first AND :last AND journals.status <> 'quarantined'
 ) AS made;

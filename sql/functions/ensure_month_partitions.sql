@@ -13,7 +13,7 @@ DECLARE
     partition_name text;
     made integer := 0;
 BEGIN
-    IF parent NOT IN ('scores', 'biomarkers') THEN
+    IF parent NOT IN ('scores', 'biomarkers', 'monitored_days') THEN
         RAISE EXCEPTION 'affect.% is not partitioned by month', parent;
     END IF;
     FOR month_start IN

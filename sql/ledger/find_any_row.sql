@@ -4,7 +4,7 @@ SELECT
     OR EXISTS (SELECT FROM affect.journals)
     OR EXISTS (SELECT FROM affect.patients)
     OR EXISTS (SELECT FROM affect.scores)
-    OR EXISTS (SELECT FROM affect.day_values)
+    OR EXISTS (SELECT FROM affect.monitored_days)
     OR EXISTS (SELECT FROM affect.drift_alerts)
     OR EXISTS (SELECT FROM affect.people)
     OR EXISTS (SELECT FROM affect.runs) AS holds_rows;

@@ -16,15 +16,27 @@ GRANT EXECUTE ON FUNCTION affect.content_hash() TO affect_pipeline;
 GRANT EXECUTE ON FUNCTION affect.ensure_month_partitions(name, date[]) TO affect_pipeline;
 GRANT EXECUTE ON FUNCTION affect_private.open_session(text, integer), affect_private.reset_web_passwords()
 TO affect_pipeline;
+GRANT EXECUTE ON FUNCTION
+affect_private.record_audit(text, text, text, jsonb), affect_private.audit_content(affect.audit_events),
+affect_private.erase_patient(text), affect_private.forget_audit_subject(text),
+affect_private.list_audit_subjects(), affect_private.rename_keys(text[], text[], text[])
+TO affect_pipeline;
+GRANT EXECUTE ON FUNCTION affect.note_view(text, text) TO affect_analyst, affect_counselor, affect_admin;
+
+-- The audit trail is read by who answers for it, and written by functions only.
+GRANT SELECT ON affect.audit_events TO affect_pipeline, affect_admin;
 
 -- The pipeline writes what it computes, and never changes what people did.
 GRANT SELECT, INSERT, UPDATE, DELETE ON
 affect.patients, affect.journals, affect.deliveries, affect.audio_quality, affect.quality_checks, affect.biomarkers,
-affect.scores, affect.model_versions, affect.day_values, affect.baselines, affect.chart_days, affect.chart_state,
+affect.scores, affect.model_versions, affect.monitored_days, affect.baselines, affect.chart_state,
 affect.drift_alerts, affect.alert_events, affect.nights, affect.cohort_profiles, affect.monitor_progress
 TO affect_pipeline;
+GRANT SELECT, INSERT, UPDATE, DELETE ON affect.voice_keys TO affect_pipeline;
+GRANT SELECT, INSERT, UPDATE ON affect.erasures TO affect_pipeline;
 GRANT SELECT, INSERT, UPDATE ON affect.runs TO affect_pipeline;
-GRANT SELECT, INSERT ON affect.alert_actions, affect.notifications, affect.quarantine_releases TO affect_pipeline;
+GRANT SELECT, INSERT ON affect.alert_actions, affect.notifications, affect.quarantine_releases, affect.known_changes
+TO affect_pipeline;
 GRANT SELECT ON affect.schema_migrations TO affect_pipeline;
 
 -- The service that asks who somebody is runs as the pipeline.
@@ -35,28 +47,31 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON affect.access_tokens TO affect_pipeline;
 -- Analysts read all clinics, under pseudonyms, and not what people wrote in their own words.
 GRANT SELECT ON
 affect.patients, affect.journals, affect.deliveries, affect.audio_quality, affect.quality_checks, affect.biomarkers,
-affect.scores, affect.model_versions, affect.day_values, affect.baselines, affect.chart_days, affect.drift_alerts,
+affect.scores, affect.model_versions, affect.monitored_days, affect.baselines, affect.drift_alerts,
 affect.alert_events, affect.nights, affect.runs, affect.quarantine_releases, affect.care_assignments
 TO affect_analyst;
+GRANT SELECT (patient_key, onset_day, source, noted_at) ON affect.known_changes TO affect_analyst;
 GRANT SELECT (action_id, alert_id, actor, kind, at) ON affect.alert_actions TO affect_analyst;
 GRANT SELECT (login, display_name) ON affect.people TO affect_analyst;
 
 -- Counselors read their patients (row-level security says which) and act on alerts in their own name.
 GRANT SELECT ON
 affect.patients, affect.journals, affect.audio_quality, affect.quality_checks, affect.biomarkers, affect.scores,
-affect.model_versions, affect.day_values, affect.baselines, affect.chart_days, affect.drift_alerts,
+affect.model_versions, affect.monitored_days, affect.baselines, affect.drift_alerts,
 affect.alert_events, affect.alert_actions, affect.nights, affect.runs, affect.quarantine_releases,
-affect.care_assignments, affect.people
+affect.care_assignments, affect.people, affect.known_changes
 TO affect_counselor;
+GRANT INSERT (patient_key, onset_day, source, actor) ON affect.known_changes TO affect_counselor;
 GRANT INSERT (alert_id, actor, kind, comment) ON affect.alert_actions TO affect_counselor;
 
 -- Administrators decide who sees whom and let journals out of quarantine.
 GRANT SELECT ON
 affect.patients, affect.journals, affect.deliveries, affect.audio_quality, affect.quality_checks, affect.biomarkers,
-affect.scores, affect.model_versions, affect.day_values, affect.baselines, affect.chart_days, affect.drift_alerts,
+affect.scores, affect.model_versions, affect.monitored_days, affect.baselines, affect.drift_alerts,
 affect.alert_events, affect.alert_actions, affect.nights, affect.runs, affect.quarantine_releases,
-affect.care_assignments, affect.people, affect.schema_migrations
+affect.care_assignments, affect.people, affect.schema_migrations, affect.known_changes
 TO affect_admin;
+GRANT INSERT (patient_key, onset_day, source, actor) ON affect.known_changes TO affect_admin;
 GRANT INSERT (alert_id, actor, kind, comment) ON affect.alert_actions TO affect_admin;
 GRANT INSERT (journal_id, actor, reason) ON affect.quarantine_releases TO affect_admin;
 GRANT INSERT, UPDATE, DELETE ON affect.people TO affect_admin;

@@ -27,7 +27,8 @@ BEGIN
     -- The other tables lean on the policy of patients: looked up row by row for a page about one patient, or hashed once
     -- for a scan, as the planner sees fit.
     FOREACH secured IN ARRAY ARRAY[
-        'journals', 'biomarkers', 'scores', 'day_values', 'baselines', 'chart_days', 'drift_alerts', 'care_assignments'
+        'journals', 'biomarkers', 'scores', 'monitored_days', 'baselines', 'drift_alerts', 'care_assignments',
+        'known_changes'
     ] LOOP
         EXECUTE format(
             'CREATE POLICY own_patients ON affect.%1$I FOR SELECT TO affect_counselor '
@@ -62,6 +63,12 @@ CREATE POLICY own_name ON affect.alert_actions FOR INSERT TO affect_counselor, a
 WITH CHECK (
     actor = affect.current_login()
     AND alert_id IN (SELECT a.alert_id FROM affect.drift_alerts AS a)
+);
+
+CREATE POLICY own_name ON affect.known_changes FOR INSERT TO affect_counselor, affect_admin
+WITH CHECK (
+    actor = affect.current_login()
+    AND patient_key IN (SELECT p.patient_key FROM affect.patients AS p)
 );
 
 CREATE POLICY own_name ON affect.quarantine_releases FOR INSERT TO affect_admin

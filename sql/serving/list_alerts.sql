@@ -51,24 +51,30 @@ WITH alerts AS (
         AND (cast(:clinic AS text) IS NULL OR patients.clinic = :clinic)
         AND (cast(:severity AS text) IS NULL OR drift_alerts.severity = :severity)
         AND (cast(:since_night AS date) IS NULL OR drift_alerts.opened_night >= :since_night)
+),
+
+page AS (
+    SELECT alerts.*
+    FROM alerts
+    WHERE
+        (cast(:states AS text[]) IS NULL OR alerts.state = any(cast(:states AS text[])))
+        AND (
+            cast(:after_rank AS integer) IS NULL
+            OR (alerts.severity_rank, alerts.score, alerts.alert_id)
+            < (cast(:after_rank AS integer), cast(:after_score AS double precision), cast(:after_id AS text))
+        )
+    ORDER BY alerts.severity_rank DESC, alerts.score DESC, alerts.alert_id DESC
+    LIMIT :page_size
 )
 
 SELECT
-    alerts.*,
+    page.*,
     care.looked_after_by
-FROM alerts
+FROM page
 LEFT JOIN LATERAL (
     SELECT array_agg(people.display_name ORDER BY people.display_name) AS looked_after_by
     FROM affect.care_assignments
     INNER JOIN affect.people ON care_assignments.login = people.login
-    WHERE care_assignments.patient_key = alerts.patient_key
+    WHERE care_assignments.patient_key = page.patient_key
 ) AS care ON true
-WHERE
-    (cast(:states AS text[]) IS NULL OR alerts.state = any(cast(:states AS text[])))
-    AND (
-        cast(:after_rank AS integer) IS NULL
-        OR (alerts.severity_rank, alerts.score, alerts.alert_id)
-        < (cast(:after_rank AS integer), cast(:after_score AS double precision), cast(:after_id AS text))
-    )
-ORDER BY alerts.severity_rank DESC, alerts.score DESC, alerts.alert_id DESC
-LIMIT :page_size;
+ORDER BY page.severity_rank DESC, page.score DESC, page.alert_id DESC;

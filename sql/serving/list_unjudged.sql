@@ -1,26 +1,32 @@
--- Patients who cannot be judged at present, and why.
+-- Patients who cannot be judged at present, and why, in the order in which that is expected to end: no channel has a
+-- baseline that is ready. Of several channels the first speaks. The index baselines_unready is walked in this order.
 SELECT
-    patients.patient_key,
+    baselines.patient_key,
     patients.clinic,
     patients.time_zone,
-    baseline.state,
-    baseline.reason,
-    baseline.ready_on,
-    baseline.n_days
-FROM affect.patients
-LEFT JOIN LATERAL (
-    SELECT
-        baselines.state,
-        baselines.reason,
-        baselines.ready_on,
-        baselines.n_days
-    FROM affect.baselines
-    WHERE baselines.patient_key = patients.patient_key
-    ORDER BY baselines.as_of_night DESC, baselines.state = 'ready' DESC, baselines.channel ASC
-    LIMIT 1
-) AS baseline ON true
+    baselines.state,
+    baselines.reason,
+    baselines.ready_on,
+    baselines.n_days
+FROM affect.baselines
+INNER JOIN affect.patients ON baselines.patient_key = patients.patient_key
 WHERE
-    patients.consent_withdrawn_night IS NULL
-    AND baseline.state IS DISTINCT FROM 'ready'
-ORDER BY baseline.ready_on ASC NULLS LAST, patients.patient_key
+    baselines.state <> 'ready'
+    AND patients.consent_withdrawn_night IS NULL
+    AND NOT EXISTS (
+        SELECT FROM affect.baselines AS other
+        WHERE
+            other.patient_key = baselines.patient_key
+            AND (
+                other.as_of_night > baselines.as_of_night
+                OR (
+                    other.as_of_night = baselines.as_of_night
+                    AND (
+                        other.state = 'ready'
+                        OR (other.channel, other.model_digest) < (baselines.channel, baselines.model_digest)
+                    )
+                )
+            )
+    )
+ORDER BY baselines.ready_on ASC NULLS LAST, baselines.patient_key
 LIMIT :page_size;

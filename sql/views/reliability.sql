@@ -120,7 +120,9 @@ observed AS (
         d.device,
         v.n_days,
         v.patient_days,
-        coalesce(a.n_alerts, 0) AS n_alerts
+        coalesce(a.n_alerts, 0) AS n_alerts,
+        coalesce(k.n_known, 0) AS n_known,
+        coalesce(k.n_missed, 0) AS n_missed
     FROM affect.patients AS p
     LEFT JOIN patient_devices AS d ON p.patient_key = d.patient_key
     INNER JOIN LATERAL (
@@ -135,6 +137,22 @@ observed AS (
         FROM affect.drift_alerts AS x
         WHERE x.patient_key = p.patient_key
     ) AS a ON true
+    -- A known change counts once there were four weeks to find it in.
+    LEFT JOIN LATERAL (
+        SELECT
+            count(*) AS n_known,
+            count(*) FILTER (
+                WHERE NOT EXISTS (
+                    SELECT FROM affect.drift_alerts AS x
+                    WHERE
+                        x.patient_key = c.patient_key
+                        AND x.direction = 'worsening'
+                        AND x.opened_night BETWEEN c.onset_day AND c.onset_day + 27
+                )
+            ) AS n_missed
+        FROM affect.known_changes AS c
+        WHERE c.patient_key = p.patient_key AND c.onset_day + 27 <= (SELECT max(n.night) FROM affect.nights AS n)
+    ) AS k ON true
 )
 
 SELECT
@@ -144,7 +162,10 @@ SELECT
     sum(o.n_alerts) AS n_alerts,
     avg((o.n_alerts > 0)::integer) AS share_alerted,
     90.0 * sum(o.n_alerts) / nullif(sum(o.patient_days), 0) AS alerts_per_patient_90_days,
-    1.0 * sum(o.n_days) / nullif(sum(o.patient_days), 0) AS share_of_days_recorded
+    1.0 * sum(o.n_days) / nullif(sum(o.patient_days), 0) AS share_of_days_recorded,
+    sum(o.n_known) AS n_known_changes,
+    sum(o.n_missed) AS n_missed,
+    1.0 * sum(o.n_missed) / nullif(sum(o.n_known), 0) AS miss_rate
 FROM observed AS o
 CROSS JOIN
     LATERAL (
@@ -158,5 +179,6 @@ CROSS JOIN
 GROUP BY g.dimension, g.group_name;
 
 COMMENT ON VIEW affect.alert_rates_by_group IS
-'Fairness of alerts: how often patients of each group are alerted, and how often they record. An empty group_name '
-'stands for patients of whom it is not known.';
+'Fairness of alerts: how often patients of each group are alerted, how often they record, and how many of their known '
+'changes (known_changes) no alert of worsening followed within 28 days. An empty group_name stands for patients of '
+'whom it is not known.';

@@ -82,6 +82,7 @@ def describe_task(task: Any) -> dict[str, Any]:
         "owner": task.owner,
         "retries": task.retries,
         "pool": task.pool,
+        "queue": task.queue,
         "mapped": mapped,
         "trigger_rule": task.trigger_rule.value,
         "upstream": sorted(task.upstream_task_ids),

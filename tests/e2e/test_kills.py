@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 import pyarrow as pa
@@ -16,8 +17,8 @@ from tests.e2e.kills import run_in_child
 
 pytestmark = pytest.mark.slow
 
-N_KILLS = 3
-"""Kills of each stage, spread at random over the time it takes."""
+N_KILLS = max(3, -(-int(os.environ.get("KILLS", "0")) // len(STAGES)))
+"""Kills of each stage, spread at random over the time it takes; `KILLS=200` in the environment makes more."""
 
 
 @pytest.fixture(scope="module")

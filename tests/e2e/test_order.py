@@ -35,7 +35,7 @@ def test_the_cohort_leaves_rows_in_every_derived_table(one_backfill: Settings) -
 
     for table in (
         "patients", "journals", "deliveries", "audio_quality", "quality_checks", "biomarkers", "scores", "nights",
-        "day_values", "baselines", "chart_days", "chart_state", "drift_alerts", "alert_events",
+        "monitored_days", "baselines", "chart_state", "drift_alerts", "alert_events",
     ):  # fmt: skip
         assert tables[table][0] > 0, table
 

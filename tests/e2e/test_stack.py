@@ -81,7 +81,7 @@ def test_a_night_leaves_rows_from_every_stage(history: LocalStack, nightly: str)
 
     for table in (
         "patients", "journals", "deliveries", "audio_quality", "quality_checks", "biomarkers", "scores",
-        "day_values", "baselines", "chart_days", "nights",
+        "monitored_days", "baselines", "nights",
     ):  # fmt: skip
         assert counts[table] > 0, table
 

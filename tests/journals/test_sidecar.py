@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from affect_pipeline.errors import SidecarError
@@ -91,6 +91,23 @@ def test_what_makes_no_sense_is_malformed(content: bytes) -> None:
     assert caught.value.reason == "sidecar_malformed"
 
 
+@pytest.mark.parametrize(
+    ("extra", "complaint"),
+    [
+        (b"[" * 64 + b"]" * 64, "nested too deeply"),
+        (b"[" + b"{}," * 70 + b"{}]", "nested too deeply"),
+        (b"9" * 33, "too many digits"),
+        (b"1." + b"0" * 40, "too many digits"),
+    ],
+    ids=["deep", "wide", "integer", "fraction"],
+)
+def test_nesting_and_numbers_have_limits(extra: bytes, complaint: str) -> None:
+    good = sidecar()
+    with pytest.raises(SidecarError, match=complaint):
+        parse_sidecar(good[:-1] + b', "x": ' + extra + b"}")
+    assert parse_sidecar(good[:-1] + b', "x": [[1.5], {"y": 123456789}]}').consent is True
+
+
 def test_a_complaint_never_quotes_the_sidecar() -> None:
     with pytest.raises(SidecarError) as caught:
         parse_sidecar(sidecar(recorded_at="Erika Mustermann"))
@@ -105,6 +122,7 @@ json_values = st.recursive(
 names = st.sampled_from(["recorded_at", "time_zone", "device", "consent", "language", "sex", "clinic"])
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is slow, which says nothing of the strategy
 @given(st.dictionaries(names, json_values), st.binary(max_size=40))
 def test_whatever_is_sent_is_read_or_called_malformed(fields: dict[str, Any], noise: bytes) -> None:
     for content in (json.dumps(fields).encode(), sidecar(**fields), noise):

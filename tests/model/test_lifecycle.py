@@ -14,6 +14,7 @@ from affect_pipeline.model.lifecycle import check_gate, promote, rollback
 from affect_pipeline.model.lookup import ModelVersion, find_alias
 from affect_pipeline.model.registry import ResolvedModel, fetch, register, resolve
 from affect_pipeline.model.shadow import RescoreResult, compare, history_scored, history_start, rescore
+from affect_pipeline.privacy.audit import list_events, system_user
 from affect_pipeline.settings import Settings
 from affect_pipeline.warehouse.engine import connect
 from affect_pipeline.warehouse.load import upsert
@@ -155,6 +156,20 @@ def test_a_rollback_restores_the_champion_before_once_it_scored_what_came_since(
     assert resolve(clinic).version == champion.version
     with pytest.raises(ModelError, match="first champion"):
         rollback(clinic)
+
+
+def test_who_promoted_and_rolled_back_is_in_the_audit_trail(clinic: Settings, challenger: ModelVersion) -> None:
+    champion = resolve(clinic).version
+    rescore(clinic, resolved(clinic, challenger), FIRST)
+    rescore(clinic, resolve(clinic), FIRST)
+    promote(clinic, "challenger")
+    rollback(clinic)
+
+    events = list_events(connect(clinic))
+
+    assert [event["action"] for event in events] == ["model_rolled_back", "model_promoted"]
+    assert [event["detail"]["digest"] for event in events] == [champion.digest, challenger.digest]
+    assert {event["actor"] for event in events} == {system_user()}
 
 
 def test_a_model_with_worse_gate_metrics_is_not_promoted(clinic: Settings, tmp_path: Path) -> None:

@@ -58,7 +58,9 @@ def axe_script(folder: Path) -> str:
     if not script.exists():
         if shutil.which("npm") is None:
             pytest.skip("npm is not installed, so axe-core cannot be")
-        command = ["npm", "install", "--no-save", "--no-audit", "--no-fund", "--prefix", str(folder), "axe-core@4"]
+        command = ["npm", "install", "--no-save", "--no-audit", "--no-fund"]
+        # Without a network npm would try for minutes before it says so.
+        command += ["--fetch-retries=1", "--fetch-timeout=15000", "--prefix", str(folder), "axe-core@4"]
         done = subprocess.run(command, capture_output=True, timeout=120, check=False)
         if done.returncode or not script.exists():
             pytest.skip("axe-core could not be installed with npm")

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
 from affect_pipeline.acoustics.measure import measure_audio
 from affect_pipeline.journals.decode import decode
 from affect_pipeline.model.scorer import JournalScore, Scorer
 from affect_pipeline.serving.app import create_app
 from affect_pipeline.serving.inference import InferenceQueue, QueueClosed, QueueFull
+from affect_pipeline.serving.middleware import BodyLimit
 from affect_pipeline.serving.options import ServingOptions
+from affect_pipeline.serving.problems import Problem
 from tests.serving.audio import ogg_opus, wav
 from tests.serving.conftest import World
 
@@ -96,22 +102,41 @@ def test_a_recording_that_is_too_long_is_refused(world: World, speech: Speech, t
     app.state.inference.close()
 
 
-def test_a_body_that_is_too_large_is_refused_before_it_is_read(world: World) -> None:
-    sent = 0
-
-    def body():  # type: ignore[no-untyped-def]
-        nonlocal sent
-        for _ in range(100):
-            sent += 1
-            yield b"x" * 1_000_000
-
+def test_a_body_that_is_too_large_is_refused(world: World) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     announced = world.client("nora").post(ROUTE, headers={**headers, "Content-Length": "26000000"}, content=b"")
-    streamed = world.client("nora").post(ROUTE, headers=headers, content=body())
+    streamed = world.client("nora").post(ROUTE, headers=headers, content=(b"x" * 1_000_000 for _ in range(30)))
 
     assert announced.status_code == 413
     assert streamed.status_code == 413
     assert announced.json()["type"] == "too-large"
+
+
+@pytest.mark.parametrize(("announced", "most_messages"), [(b"1000000000", 0), (None, 3)])
+def test_no_more_of_a_body_is_read_than_the_limit(announced: bytes | None, most_messages: int) -> None:
+    n_received, answers = 0, []
+
+    async def receive() -> Message:
+        nonlocal n_received
+        n_received += 1
+        return {"type": "http.request", "body": b"x" * 1_000, "more_body": True}
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    async def read_all(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["more_body"]:
+            pass
+
+    headers = [] if announced is None else [(b"content-length", announced)]
+    scope = {"type": "http", "path": "/analyze-vocal-health", "headers": headers}
+    limited = BodyLimit(read_all, 100, 2_500, ("/analyze-vocal-health",))
+
+    with contextlib.suppress(Problem):  # the application answers it, as it answers any other
+        asyncio.run(limited(scope, receive, send))
+
+    assert n_received == most_messages
+    assert [answer["status"] for answer in answers if "status" in answer] == ([413] if announced else [])
 
 
 @pytest.mark.parametrize(
@@ -144,6 +169,7 @@ class SlowScorer:
 
     def __init__(self, real: Scorer) -> None:
         self.real, self.leave, self.begun, self.batches = real, threading.Event(), threading.Event(), []  # type: ignore[var-annotated]
+        self.digest, self.affect = real.digest, real.affect
 
     def score(self, audios: Sequence[npt.NDArray[np.int16]]) -> list[JournalScore]:
         self.batches.append(len(audios))
@@ -186,6 +212,25 @@ def test_one_too_many_is_refused_and_a_client_that_left_costs_nothing(tiny_score
     inference.close()
 
     assert slow.batches == [1, 1]
+
+
+def test_others_are_answered_while_the_model_works(world: World, speech: Speech, tiny_scorer: Scorer) -> None:
+    slow = SlowScorer(tiny_scorer)
+    app = create_app(world.settings, load_scorer=lambda: slow)
+
+    async def visit() -> tuple[int, bool, int]:
+        transport = httpx.ASGITransport(app=app)
+        headers = {"Authorization": f"Bearer {world.tokens['nora']}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+            analysis = asyncio.create_task(client.post(ROUTE, files={"file": ("a.wav", wav(speech))}))
+            assert await asyncio.to_thread(slow.begun.wait, 30)
+            other = await client.get("/patients")
+            waiting = not analysis.done()
+            slow.leave.set()
+            return other.status_code, waiting, (await analysis).status_code
+
+    assert asyncio.run(visit()) == (200, True, 200)
+    app.state.inference.close()
 
 
 def test_a_full_queue_answers_503_with_a_time_to_wait(world: World, speech: Speech, tiny_scorer: Scorer) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
 from affect_pipeline.bench.warehouse_rows import fill
+from affect_pipeline.serving.database import Database
+from affect_pipeline.serving.people import find_by_login
 from affect_pipeline.settings import Settings
 from affect_pipeline.stack.environment import ADMIN, admin_password
 from affect_pipeline.stack.local import LocalStack, local_stack
@@ -49,3 +52,28 @@ def test_airflows_login_opens_the_alert_list_and_an_alert_is_acknowledged(stack:
         expect(frame.locator(".badge.state-acknowledged")).to_be_visible(timeout=PATIENCE_MS)
         expect(frame.get_by_role("button", name="Log out")).to_have_count(0)
         page.close()
+
+
+def test_an_airflow_user_whom_the_warehouse_does_not_know_is_kept_out(stack: LocalStack) -> None:
+    database = Database(stack.settings)
+    assert find_by_login(database, ADMIN) is not None
+    with httpx.Client(base_url=stack.airflow_address, timeout=60, trust_env=False) as client:
+        anonymous = client.get("/affect/patients")
+        login = {"username": ADMIN, "password": admin_password(stack.settings)}
+        token = client.post("/auth/token", json=login).json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        known = client.get("/affect/patients", headers=headers)
+        with database.engine.begin() as connection:
+            [person] = connection.exec_driver_sql("SELECT * FROM affect.people WHERE login = %s", (ADMIN,)).mappings()
+            connection.exec_driver_sql("DELETE FROM affect.people WHERE login = %s", (ADMIN,))
+        try:
+            unknown = client.get("/affect/patients", headers=headers)
+        finally:
+            with database.engine.begin() as connection:
+                connection.exec_driver_sql(
+                    "INSERT INTO affect.people (login, display_name, role, clinics, sees) VALUES (%s, %s, %s, %s, %s)",
+                    tuple(person[name] for name in ("login", "display_name", "role", "clinics", "sees")),
+                )
+
+    assert [anonymous.status_code, known.status_code, unknown.status_code] == [401, 200, 403]
+    assert "affect people add admin" in unknown.json()["detail"]

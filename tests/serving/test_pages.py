@@ -8,14 +8,16 @@ from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 
+import altair
 import pytest
 from starlette.testclient import TestClient
 
+from affect_pipeline.model.scorer import Scorer
 from affect_pipeline.serving import charts, words
+from affect_pipeline.serving.app import create_app
 from affect_pipeline.serving.digest import weekly_digest
 from affect_pipeline.serving.pages.model import figures
 from affect_pipeline.serving.pages.moved import moved_channels
-from affect_pipeline.serving.pages.patient import device_changes
 from affect_pipeline.serving.problems import Problem
 from affect_pipeline.serving.reports import report_svg, to_html, to_pdf
 from tests.serving.conftest import World
@@ -66,6 +68,22 @@ def test_every_page_is_whole_and_names_itself(nora: TestClient, path: str) -> No
     assert page.text.count("<h1>") == 1
     assert page.text.count('aria-current="page"') == 1
     assert words.SHORT_DISCLAIMER in page.text
+
+
+def test_today_says_when_more_patients_alert_than_a_care_team_can_look_at_and_shows_them_all(
+    world: World, tiny_scorer: Scorer
+) -> None:
+    settings = world.settings.model_copy(update={"alert_budget": 1})
+    small = World(create_app(settings, load_scorer=lambda: tiny_scorer), settings, world.database, world.tokens)
+
+    within, beyond = (each.client("ana").get("/dashboard").text for each in (world, small))
+    found = world.client("ana").get("/alerts?state=new").json()["alerts"]
+
+    waiting = {alert["patient_key"] for alert in found}
+    assert "alert budget" not in within
+    assert len(waiting) > 2
+    assert "more than the alert budget of 1 a day" in beyond
+    assert all(f"alert-{alert['alert_id'][:8]}" in beyond for alert in found)
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -187,13 +205,52 @@ def test_the_low_mood_signal_is_shown_as_a_probability() -> None:
     assert charts.display_value("valence", float("nan")) is None
 
 
-def test_a_change_of_device_is_found_and_a_missing_name_is_not_one() -> None:
-    journals = [
-        {"device": device, "local_day": date(2026, 3, day)}
-        for day, device in ((5, "b"), (4, None), (3, "b"), (2, "a"), (1, "a"))
-    ]
+def test_new_devices_and_models_are_marked(own_world: World) -> None:
+    client = own_world.client("ada")
+    with own_world.database.engine.begin() as connection:
+        key = connection.exec_driver_sql(
+            "SELECT patient_key FROM affect.journals WHERE device = 'phone-b' GROUP BY 1 ORDER BY count(*) DESC LIMIT 1"
+        ).scalar_one()
+    chart = f"/dashboard/patients/{key}/charts/trend.json"
+    before = client.get(chart).json()["datasets"]["marks"]
+    with own_world.database.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO affect.model_versions (model_digest, name, registry_version, registered_at) "
+            "VALUES (repeat('c', 64), 'affect-wav2vec2', 2, '2026-03-30 12:00+00'), "
+            "(repeat('d', 64), 'never-heard-this-patient', 3, '2026-03-30 12:00+00')"
+        )
+        connection.exec_driver_sql(
+            "UPDATE affect.model_versions SET registered_at = '2026-01-01' WHERE model_digest = repeat('b', 64)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO affect.scores SELECT (jsonb_populate_record(s, "
+            "jsonb_build_object('model_digest', repeat('c', 64)))).* FROM affect.scores AS s WHERE patient_key = %s",
+            (key,),
+        )
 
-    assert device_changes(journals) == [{"local_day": date(2026, 3, 3), "label": "device: b"}]
+    after = client.get(chart).json()["datasets"]["marks"]
+
+    assert [mark["label"] for mark in before] == ["device: phone-b"]
+    assert [mark["label"] for mark in after] == ["device: phone-b", "model: affect-wav2vec2 2"]
+    assert "model: affect-wav2vec2 2" in client.get(f"/dashboard/patients/{key}").text
+
+
+@pytest.mark.parametrize("name", ["trend", "evidence", "channels"])
+def test_charts_are_valid_vega_lite(nora: TestClient, patient: str, name: str) -> None:
+    spec = nora.get(f"/dashboard/patients/{patient}/charts/{name}.json").json()
+
+    assert "@" not in json.dumps({**spec, "datasets": None})
+    if spec.get("width") == charts.PAGE:
+        spec["width"] = 600
+    altair.Chart.from_dict(spec, validate=True)
+
+
+@pytest.mark.parametrize("path", ["/dashboard/cohort/charts/weeks", "/dashboard/quality/charts/nights"])
+def test_charts_of_counts_are_valid_vega_lite_and_not_sent_twice(nora: TestClient, path: str) -> None:
+    answer = nora.get(f"{path}.json")
+
+    altair.Chart.from_dict({**answer.json(), "width": 600}, validate=True)
+    assert nora.get(f"{path}.json", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
 
 
 def test_what_moved_is_said_in_words_the_largest_first() -> None:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from affect_pipeline.settings import Settings
-from affect_pipeline.stack.environment import Databases, admin_password, airflow_home, child_environment
+from affect_pipeline.stack.environment import Databases, admin_password, airflow_home, child_environment, tasks_at_once
 from affect_pipeline.stack.ports import Ports
 
 DATABASES = Databases("postgresql://w", "postgresql+psycopg2://a", "postgresql://m")
@@ -57,6 +57,7 @@ def test_children_read_the_settings_that_the_stack_was_started_with(
             "warehouse_url": DATABASES.warehouse,
             "mlflow_uri": DATABASES.mlflow,
             "landing_url": settings.landing,
+            "tasks_at_once": tasks_at_once(),  # measure tasks take their share of the cores
         }
     )
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import shutil
 import struct
 import subprocess
@@ -17,7 +18,14 @@ from affect_pipeline.journals.manifest import ManifestRow, manifest_path, write_
 from affect_pipeline.journals.store import RawStore
 from affect_pipeline.nights import Nights
 from affect_pipeline.settings import Settings
-from affect_pipeline.stages.measure import MeasureResult, measure, measure_path, prepared_path, value_columns
+from affect_pipeline.stages.measure import (
+    MeasureResult,
+    measure,
+    measure_path,
+    prepared_path,
+    threads_of,
+    value_columns,
+)
 from tests.audio import Voice, encode, speech
 
 NIGHT = Nights.parse("2026-01-05")
@@ -173,3 +181,12 @@ def test_the_files_are_the_same_bytes_whatever_the_number_of_threads(settings: S
         paths = measure_path(settings, NIGHT, 0), prepared_path(settings, NIGHT, 0)
         written.append([path.read_bytes() for path in paths])
     assert written[0] == written[1]
+
+
+def test_tasks_that_share_a_machine_share_its_cores(settings: Settings) -> None:
+    cores = len(os.sched_getaffinity(0))
+
+    assert threads_of(settings) == cores
+    assert threads_of(settings.model_copy(update={"tasks_at_once": cores})) == 1
+    assert threads_of(settings.model_copy(update={"tasks_at_once": 10 * cores})) == 1
+    assert threads_of(settings.model_copy(update={"threads": 3, "tasks_at_once": cores})) == 3

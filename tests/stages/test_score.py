@@ -11,11 +11,12 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from affect_pipeline.errors import AffectError, DigestMismatch, ModelError, RegistryUnavailable
+from affect_pipeline.errors import AffectError, DigestMismatch, ModelError, RegistryUnavailable, SignatureRefused
 from affect_pipeline.files import read_parquet, write_arrow, write_parquet
 from affect_pipeline.model.registry import resolve
 from affect_pipeline.model.score_rows import JournalScorer
 from affect_pipeline.model.scorer import JournalScore, Scorer
+from affect_pipeline.model.signing import new_key
 from affect_pipeline.nights import Nights
 from affect_pipeline.settings import Settings
 from affect_pipeline.stages.score import score
@@ -152,6 +153,17 @@ def test_an_unreachable_registry_is_named_by_its_setting_and_nothing_is_written(
         score(settings, NIGHTS, 0)
     assert "secret" not in str(caught.value)
     assert nothing_was_written(settings)
+
+
+def test_a_model_that_nobody_trusted_has_signed_stops_the_night_and_nothing_is_scored(
+    night: Settings, tmp_path: Path
+) -> None:
+    trusting = night.model_copy(update={"model_public_key_file": new_key(tmp_path / "key.pem")})
+
+    with pytest.raises(SignatureRefused, match="not signed"):
+        score(trusting, NIGHTS, 0)
+
+    assert stored(night).empty
 
 
 def test_a_flipped_byte_in_the_weights_is_refused_before_anything_is_scored(night: Settings) -> None:

@@ -11,7 +11,19 @@ import sqlalchemy as sa
 from affect_pipeline.nights import Nights
 from affect_pipeline.warehouse.derive import derive_nights
 from affect_pipeline.warehouse.load import upsert
-from tests.warehouse.rows import DAY, MODEL, alert, biomarkers, digest, frame, journal, key, patient, score
+from tests.warehouse.rows import (
+    DAY,
+    MODEL,
+    alert,
+    biomarkers,
+    digest,
+    frame,
+    journal,
+    key,
+    monitored_day,
+    patient,
+    score,
+)
 
 PATIENTS = ("ada", "ben", "cleo", "dan", "eve", "new")
 CHANGED, SILENT, NEW = "ben", "dan", "new"
@@ -39,7 +51,7 @@ def value_of(name: str, number: int) -> float:
 def load_cohort(engine: sa.Engine) -> None:
     tables: dict[str, list[dict[str, Any]]] = {
         name: [] for name in ("patients", "journals", "deliveries", "audio_quality", "quality_checks", "scores",
-                              "biomarkers", "day_values", "chart_days", "baselines")
+                              "biomarkers", "monitored_days", "baselines")
     }  # fmt: skip
     for name in PATIENTS:
         patient_rows(name, tables)
@@ -95,11 +107,11 @@ def day_rows(name: str, number: int, day: dt.date, tables: dict[str, list[dict[s
             score(label, local_day=day, model_digest=model, depression_logit=value + shift, **whose)
         )
     tables["biomarkers"].append(biomarkers(label, local_day=day, f0_sd_st=3.0 - value, **whose))
-    chart = {"patient_key": key(name), "model_digest": MODEL, "channel": "depression", "local_day": day}
-    tables["day_values"].append(chart | {"value": value, "se": 0.1, "n_journals": 1})
-    tables["chart_days"].append(
-        chart | {"expected": PATIENTS.index(name) / 4, "band_low": -1.0, "band_high": 2.0, "statistic": value,
-                 "limit_value": 2.0, "signal": value > 2.0}
+    tables["monitored_days"].append(
+        monitored_day(
+            name, local_day=day, depression=value, depression_se=0.1, depression_expected=PATIENTS.index(name) / 4,
+            depression_half_band=1.5, depression_level=value, statistic=value, limit_value=2.0, signal=value > 2.0,
+        )
     )  # fmt: skip
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from affect_pipeline.monitoring.channels import VOICE
+
 BIOMARKERS = (
     "f0_median_hz", "f0_range_st", "f0_sd_st", "voiced_ratio", "speech_rate_hz", "pause_rate_per_min", "pause_mean_s",
     "energy_mean_db", "energy_sd_db", "spectral_slope_db_per_octave", "spectral_centroid_hz", "spectral_flatness",
@@ -65,6 +67,17 @@ def score(name: str = "one", **changes: Any) -> dict[str, Any]:
 def biomarkers(name: str = "one", **changes: Any) -> dict[str, Any]:
     values = {column: 1.0 + index / 3 for index, column in enumerate(BIOMARKERS)}
     return {"local_day": DAY, "journal_id": digest(name), "patient_key": key("patient")} | values | changes
+
+
+def monitored_day(name: str = "patient", **changes: Any) -> dict[str, Any]:
+    """Return a day with no value and no judgement but those given."""
+    empty: dict[str, Any] = {"statistic": None, "limit_value": None, "signal": None}
+    for channel in VOICE:
+        empty[channel.name] = None
+        empty |= {f"{channel.name}_{part}": None for part in ("expected", "half_band", "level")}
+        empty |= {f"{channel.name}_se": None} if channel.se_source else {}
+    whose = {"patient_key": key(name), "model_digest": MODEL, "local_day": DAY, "n_journals": 1}
+    return whose | empty | changes
 
 
 def patient(name: str = "patient", **changes: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from affect_pipeline.errors import LoadError
 from affect_pipeline.warehouse.load import upsert
-from tests.warehouse.rows import DAY, alert, biomarkers, digest, frame, journal, key, patient, score
+from tests.warehouse.rows import DAY, alert, biomarkers, digest, frame, journal, key, monitored_day, patient, score
 
 
 def read(engine: sa.Engine, query: str) -> list[tuple[object, ...]]:
@@ -163,3 +163,20 @@ def test_what_does_not_fit_is_refused_by_name(warehouse: sa.Engine) -> None:
 def test_impossible_scores_are_refused(warehouse: sa.Engine, column: str, value: float) -> None:
     with pytest.raises(psycopg.errors.CheckViolation, match="violates check constraint"):
         load(warehouse, "scores", score(**{column: value}))
+
+
+def test_what_charts_said_of_a_day_stays_until_they_judge_it_again(warehouse: sa.Engine) -> None:
+    judged = {"depression_expected": 0.5, "depression_half_band": 0.25, "depression_level": 1.5}
+    load(warehouse, "monitored_days", monitored_day(
+        depression=1.0, valence=0.1, statistic=3.0, limit_value=2.0, signal=True, **judged
+    ))  # fmt: skip
+    load(warehouse, "monitored_days", monitored_day(depression=2.0))
+
+    values = read(warehouse, "SELECT channel, value, se FROM affect.day_values ORDER BY channel")
+    charts = read(
+        warehouse,
+        "SELECT channel, expected, band_low, band_high, statistic, limit_value, signal "
+        "FROM affect.chart_days ORDER BY channel",
+    )
+    assert values == [("adherence", 1.0, None), ("depression", 2.0, None)]
+    assert charts == [("combined", None, None, None, 3.0, 2.0, True), ("depression", 0.5, 0.25, 0.75, 1.5, None, True)]

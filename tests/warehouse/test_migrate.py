@@ -121,3 +121,36 @@ def test_every_table_view_and_column_has_a_comment(warehouse: sa.Engine) -> None
             "OR c.relkind <> 'v' AND col_description(c.oid, a.attnum) IS NULL)"
         ).all()
     assert missing == []
+
+
+def test_days_that_lay_in_long_tables_keep_their_values_and_judgements(empty: sa.Engine, tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    (before / "migrations").mkdir(parents=True)
+    for path in sorted((sql_dir() / "migrations").glob("*.sql")):
+        if path.stem < "0030":
+            shutil.copy(path, before / "migrations")
+    migrate(empty, before)
+    values = [("p", "m", "adherence", 1.0, None, 2), ("p", "m", "depression", 1.5, 0.1, 2)]
+    charts = [("combined", None, None, None, 3.0, 2.0, True), ("depression", 1.0, 0.5, 1.5, 1.25, None, True)]
+    with empty.begin() as connection:
+        for row in values:
+            connection.exec_driver_sql(
+                "INSERT INTO affect.day_values (patient_key, model_digest, channel, value, se, n_journals, local_day) "
+                "VALUES (%s, %s, %s, %s, %s, %s, '2026-01-31')", row
+            )  # fmt: skip
+        for chart in charts:
+            connection.exec_driver_sql(
+                "INSERT INTO affect.chart_days (patient_key, model_digest, local_day, channel, expected, band_low, "
+                "band_high, statistic, limit_value, signal) "
+                "VALUES ('p', 'm', '2026-01-31', %s, %s, %s, %s, %s, %s, %s)", chart
+            )  # fmt: skip
+
+    migrate(empty)
+
+    with empty.connect() as connection:
+        columns = "patient_key, model_digest, channel, value, se, n_journals"
+        found = connection.exec_driver_sql(f"SELECT {columns} FROM affect.day_values ORDER BY channel").all()
+        assert [tuple(row) for row in found] == values
+        columns = "channel, expected, band_low, band_high, statistic, limit_value, signal"
+        found = connection.exec_driver_sql(f"SELECT {columns} FROM affect.chart_days ORDER BY channel").all()
+        assert [tuple(row) for row in found] == charts

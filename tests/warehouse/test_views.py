@@ -8,14 +8,16 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
+from affect_pipeline.errors import AffectError
+from affect_pipeline.monitoring.known import note
 from affect_pipeline.nights import Nights
 from affect_pipeline.warehouse.analyst import QueryError, list_queries, run_query
 from affect_pipeline.warehouse.derive import derive_nights
 from affect_pipeline.warehouse.dictionary import data_dictionary
 from affect_pipeline.warehouse.load import upsert
-from affect_pipeline.warehouse.queries import names
+from affect_pipeline.warehouse.queries import names, sql
 from tests.warehouse.cohort import CHANGED, DAYS, NEW, PATIENTS, SECOND_MODEL, SILENT, clinic_of, load_cohort
-from tests.warehouse.rows import DAY, MODEL, frame, key
+from tests.warehouse.rows import DAY, MODEL, frame, key, monitored_day
 
 DOCS = Path(__file__).parents[2] / "docs"
 EMPTY_WHEN_ALL_IS_WELL = {"find_orphans", "find_device_problems"}
@@ -88,6 +90,24 @@ def test_a_trend_holds_the_running_week_and_the_deviation(cohort: sa.Engine) -> 
     assert last["deviation_sd"] == pytest.approx((last["value"] - last["expected"]) / 0.35)
 
 
+def test_misses_are_counted_by_group_once_there_were_four_weeks_to_find_a_change_in(cohort: sa.Engine) -> None:
+    onsets = {CHANGED: DAYS[12], "cleo": DAYS[5], "eve": DAYS[30]}
+    with cohort.connect() as connection:
+        for name, day in onsets.items():
+            note(connection, key(name), day, "questionnaire", "ann")
+        note(connection, key("cleo")[:20], DAYS[5], "admission", "ann")
+        found = connection.execute(sa.text(sql("queries/rate_alerts_by_group")), {"dimension": "clinic"}).mappings()
+        counts = {row["group_name"]: (row["n_known_changes"], row["n_missed"], row["miss_rate"]) for row in found}
+        connection.rollback()
+    assert counts == {"north": (2, 1, 0.5), "south": (0, 0, None)}
+
+
+@pytest.mark.parametrize("prefix", ["", "no such patient"])
+def test_a_known_change_belongs_to_one_patient(cohort: sa.Engine, prefix: str) -> None:
+    with cohort.connect() as connection, pytest.raises(AffectError, match="patient key begins"):
+        note(connection, prefix, DAYS[3], "questionnaire", "ann")
+
+
 def test_nights_are_counted(cohort: sa.Engine) -> None:
     found = run(cohort, "summarise_nights").set_index("night")
     assert len(found) == len(DAYS)
@@ -108,13 +128,12 @@ def test_reliability_is_the_one_of_the_textbook(warehouse: sa.Engine) -> None:
     """Two patients, two days each: MS between 4, MS within 0.5, ICC(1,1) = (4 - 0.5) / (4 + 0.5)."""
     values = {"one": (1.0, 2.0), "two": (3.0, 4.0)}
     rows = [
-        {"patient_key": key(name), "model_digest": MODEL, "channel": "valence", "local_day": DAYS[number],
-         "value": value, "se": 0.1, "n_journals": 1}
+        monitored_day(name, local_day=DAYS[number], valence=value, valence_se=0.1)
         for name, days in values.items() for number, value in enumerate(days)
     ]  # fmt: skip
     with warehouse.begin() as connection:
-        upsert(connection, "day_values", frame(*rows))
-    found = run(warehouse, "measure_reliability").iloc[0]
+        upsert(connection, "monitored_days", frame(*rows))
+    found = run(warehouse, "measure_reliability").set_index("channel").loc["valence"]
     assert found["icc"] == pytest.approx(3.5 / 4.5)
     assert found["minimal_detectable_change"] == pytest.approx(1.96)
 

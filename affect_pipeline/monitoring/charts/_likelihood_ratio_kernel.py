@@ -16,27 +16,33 @@ NEVER = -(2**30)
 """Day number of something that has not happened."""
 
 MAX_GAP_DAYS = 60
-MAX_AGE_DAYS = 56
+MAX_AGE_DAYS = 42
 MAX_LEARNED_DAYS = 180.0
 """Days that a baseline remembers: beyond, old days fade, so that slow ageing of a voice is followed."""
 
-FULL_WEIGHT_DAYS = 28
-OLD_WEIGHT = 0.25
-"""Weight of onsets more than four weeks back: what was not found by then rarely is, and it costs limits."""
+WEIGHTS = ((14, 1.0), (28, 0.5), (MAX_AGE_DAYS, 0.1))
+"""Weight of onsets by their age in days, up to so many: what was not found in weeks rarely is, and it costs limits."""
+
+FIRST_WEIGHT, FIRST_DAYS = 6.0, 6
+"""Onset days that the first candidate stands for: a change in the last days of the baseline looks like one on the first
+day after it. It is the first only if it comes within so many days."""
 
 EXPONENT_CAP = 60.0
+
+INFORMATION_UNIT, SCORE_UNIT = 1.0 / 256.0, 1.0 / 128.0
+"""Resolution of the sums of a candidate in the state: two bytes each, far below their noise."""
+
+MAX_INFORMATION, MAX_SCORE = 65_535, 32_767
 
 
 @njit(cache=True, inline="always")
 def _spacing(age: Any) -> int:
     """Return how many days the neighbours of a candidate of this age may be apart for it to be dropped."""
-    if age <= 4:
-        return 0
     if age <= 14:
-        return 3
+        return 0
     if age <= 28:
-        return 6
-    return 20
+        return 4
+    return 14
 
 
 @njit(cache=True)
@@ -69,67 +75,85 @@ def _prune(today: Any, n_slots: Any, slot_day: Any, slot_gap: Any, slot_informat
     return kept
 
 
-@njit(cache=True, inline="always")
-def _cross(information: Any, gap: Any, rho: Any) -> Any:
-    """Return the product sum of the change's and the mean's regressors, from the change's own.
+def gap_table(rho: Any) -> Any:
+    """Return, for every channel and gap in days, the correlation over the gap and what a jump adds to the change alone.
 
-    They differ on the first day only, where the change jumps by one and the mean by one minus rho**gap.
+    The regressors of the change and of the mean differ on the change's first day only, where the change jumps by one
+    and the mean by one minus ``rho**gap``: their product sum is the change's own, less
+    ``rho**gap / (1 - rho**(2 gap))``.
+
+    Parameters
+    ----------
+    rho : ndarray, shape (n_channels,)
+        Correlation of consecutive days.
+
+    Returns
+    -------
+    ndarray, shape (2, n_channels, `MAX_GAP_DAYS` + 1)
+        Gap 0 stands for no day before.
     """
-    if gap == 0 or rho == 0.0:
-        return information
-    r = rho**gap
-    return information - r / (1.0 - r * r)
+    r = np.asarray(rho, dtype=float)[:, None] ** np.arange(MAX_GAP_DAYS + 1)
+    r[:, 0] = 0.0
+    return np.stack([r, r / (1.0 - r * r)])
+
+
+@njit(cache=True, inline="always")
+def _kept(value: Any, unit: Any, low: Any, high: Any) -> Any:
+    """Return a sum as the state holds it: a whole number of units that fits."""
+    return min(max(math.floor(value / unit + 0.5), low), high)
 
 
 @njit(cache=True)
 def _slot_evidence(
     k: Any,
     information: Any,
-    score: Any,
-    squares: Any,
+    mean: Any,
+    residual: Any,
     df: Any,
     slot_gap: Any,
     slot_information: Any,
     slot_score: Any,
-    rho: Any,
+    gaps: Any,
     inverse: Any,
     directions: Any,
     weights: Any,
     shift: Any,
     u: Any,
     root: Any,
+    beside: Any,
 ) -> tuple[float, float]:
     """Return the likelihood ratio of a worsening and of an improvement since candidate `k`."""
-    n_channels = rho.shape[0]
+    n_channels = mean.shape[0]
     for c in range(n_channels):
-        p = slot_information[k, c]
+        p = slot_information[k, c] * INFORMATION_UNIT
         u[c] = 0.0
         root[c] = 0.0
         if p > 0.0:
-            x = _cross(p, slot_gap[k, c], rho[c])
+            x = p - gaps[1, c, slot_gap[k, c]]
             i = p - x * x / information[c]
             if i > 1e-9:
-                s = slot_score[k, c] - x * score[c] / information[c]
-                q = squares[c] - score[c] * score[c] / information[c] - s * s / i
-                u[c] = s / math.sqrt(max(q, 1e-9) / df[c])
+                s = slot_score[k, c] * SCORE_UNIT - x * mean[c]
                 root[c] = math.sqrt(i)
-    # generalised least squares over channels: u becomes the score of each channel beside the others
+                u[c] = s / math.sqrt(max(residual[c] * i - s * s, 1e-9) / df[c])
+    # generalised least squares over channels: the score of each channel beside the others
     for a in range(n_channels):
-        if root[a] > 0.0:
-            u[a] /= root[a]
+        total = 0.0
+        for b in range(n_channels):
+            total += inverse[a, b] * u[b]
+        beside[a] = root[a] * total
     worse = 0.0
     better = 0.0
     for j in range(directions.shape[0]):
         linear = 0.0
         quadratic = 0.0
         for a in range(n_channels):
-            if directions[j, a] == 0.0 or root[a] == 0.0:
+            if directions[j, a] == 0.0:
                 continue
-            beside = 0.0
-            for b in range(n_channels):
-                beside += inverse[a, b] * u[b]
-                quadratic += directions[j, a] * directions[j, b] * inverse[a, b] * root[a] * root[b]
-            linear += directions[j, a] * root[a] * beside
+            linear += beside[a]
+            quadratic += inverse[a, a] * root[a] * root[a]
+            for b in range(a):
+                if directions[j, b] != 0.0:
+                    quadratic += 2.0 * inverse[a, b] * root[a] * root[b]
         half = 0.5 * shift * shift * quadratic
         worse += weights[j] * math.exp(min(shift * linear - half, EXPONENT_CAP))
         better += weights[j] * math.exp(min(-shift * linear - half, EXPONENT_CAP))
@@ -137,11 +161,17 @@ def _slot_evidence(
 
 
 @njit(cache=True, inline="always")
-def _slot_weight(k: Any, slot_day: Any, today: Any) -> float:
+def _slot_weight(k: Any, slot_day: Any, today: Any, first_day: Any) -> float:
     """Return how many onset days candidate `k` stands for, less if they are long ago."""
-    width = 1.0 if k == 0 else float(slot_day[k] - slot_day[k - 1])
-    width = min(width, 7.0)
-    return width if today - slot_day[k] <= FULL_WEIGHT_DAYS else width * OLD_WEIGHT
+    width = 1.0
+    if k > 0:
+        width = min(float(slot_day[k] - slot_day[k - 1]), 7.0)
+    elif slot_day[0] - first_day <= FIRST_DAYS:
+        width = FIRST_WEIGHT
+    age = today - slot_day[k]
+    if age <= WEIGHTS[0][0]:
+        return width * WEIGHTS[0][1]
+    return width * (WEIGHTS[1][1] if age <= WEIGHTS[1][0] else WEIGHTS[2][1])
 
 
 @njit(cache=True, parallel=True)
@@ -153,6 +183,7 @@ def step(
     last: Any,
     last_day: Any,
     frozen: Any,
+    first_day: Any,
     n_slots: Any,
     slot_day: Any,
     slot_gap: Any,
@@ -162,7 +193,7 @@ def step(
     values: Any,
     day_weight: Any,
     judge: Any,
-    rho: Any,
+    gaps: Any,
     inverse: Any,
     directions: Any,
     weights: Any,
@@ -191,8 +222,8 @@ def step(
         for c in range(n_channels):
             if k_new >= 0:
                 slot_gap[i, k_new, c] = 0
-                slot_information[i, k_new, c] = 0.0
-                slot_score[i, k_new, c] = 0.0
+                slot_information[i, k_new, c] = 0
+                slot_score[i, k_new, c] = 0
             y = values[i, c]
             if math.isnan(y):
                 continue
@@ -201,7 +232,7 @@ def step(
                 gap = 0
                 jump, a, e = 1.0, 1.0, y
             else:
-                r = rho[c] ** gap
+                r = gaps[0, c, gap]
                 jump = 1.0 / math.sqrt(1.0 - r * r)
                 a = (1.0 - r) * jump
                 e = (y - r * last[i, c]) * jump
@@ -214,11 +245,12 @@ def step(
             for k in range(np.int64(n_slots[i])):
                 if k == k_new:
                     slot_gap[i, k, c] = gap
-                    slot_information[i, k, c] = jump * jump
-                    slot_score[i, k, c] = jump * e
+                    grown, moved = jump * jump, jump * e
                 else:
-                    slot_information[i, k, c] += a * a
-                    slot_score[i, k, c] += a * e
+                    grown = slot_information[i, k, c] * INFORMATION_UNIT + a * a
+                    moved = slot_score[i, k, c] * SCORE_UNIT + a * e
+                slot_information[i, k, c] = _kept(grown, INFORMATION_UNIT, 0, MAX_INFORMATION)
+                slot_score[i, k, c] = _kept(moved, SCORE_UNIT, -MAX_SCORE, MAX_SCORE)
             information[i, c] += a * a
             score[i, c] += a * e
             squares[i, c] += e * e
@@ -235,14 +267,20 @@ def step(
             continue
         u = np.empty(n_channels)
         root = np.empty(n_channels)
+        beside = np.empty(n_channels)
+        mean = np.empty(n_channels)
+        residual = np.empty(n_channels)
+        for c in range(n_channels):
+            mean[c] = score[i, c] / information[i, c]
+            residual[c] = squares[i, c] - score[i, c] * mean[c]
         total_worse = 0.0
         total_better = 0.0
         for k in range(np.int64(n_slots[i])):
             w, b = _slot_evidence(
-                k, information[i], score[i], squares[i], df[i], slot_gap[i], slot_information[i], slot_score[i],
-                rho, inverse, directions, weights, shift, u, root,
+                k, information[i], mean, residual, df[i], slot_gap[i], slot_information[i], slot_score[i],
+                gaps, inverse, directions, weights, shift, u, root, beside,
             )  # fmt: skip
-            weight = _slot_weight(k, slot_day[i], today)
+            weight = _slot_weight(k, slot_day[i], today, first_day[i])
             total_worse += weight * w
             total_better += weight * b
         worse[i] = math.log(max(total_worse, 1e-30))
@@ -255,12 +293,13 @@ def describe(
     score: Any,
     squares: Any,
     df: Any,
+    first_day: Any,
     n_slots: Any,
     slot_day: Any,
     slot_gap: Any,
     slot_information: Any,
     slot_score: Any,
-    rho: Any,
+    gaps: Any,
     inverse: Any,
     directions: Any,
     weights: Any,
@@ -277,19 +316,25 @@ def describe(
     evidence = np.empty(slot_day.shape[1])
     u = np.empty(n_channels)
     root = np.empty(n_channels)
+    beside = np.empty(n_channels)
+    mean = np.empty(n_channels)
+    residual = np.empty(n_channels)
     for i in range(n):
         m = np.int64(n_slots[i])
         if m == 0:
             continue
+        for c in range(n_channels):
+            mean[c] = score[i, c] / information[i, c]
+            residual[c] = squares[i, c] - score[i, c] * mean[c]
         today = slot_day[i, m - 1]
         best = 0
         total = 0.0
         for k in range(m):
             w, b = _slot_evidence(
-                k, information[i], score[i], squares[i], df[i], slot_gap[i], slot_information[i], slot_score[i],
-                rho, inverse, directions, weights, shift, u, root,
+                k, information[i], mean, residual, df[i], slot_gap[i], slot_information[i], slot_score[i],
+                gaps, inverse, directions, weights, shift, u, root, beside,
             )  # fmt: skip
-            evidence[k] = (w if side > 0 else b) * _slot_weight(k, slot_day[i], today)
+            evidence[k] = (w if side > 0 else b) * _slot_weight(k, slot_day[i], today, first_day[i])
             total += evidence[k]
             if evidence[k] > evidence[best]:
                 best = k
@@ -305,12 +350,12 @@ def describe(
         onset_low[i] = slot_day[i, low]
         onset_high[i] = slot_day[i, high]
         for c in range(n_channels):
-            p = slot_information[i, best, c]
+            p = slot_information[i, best, c] * INFORMATION_UNIT
             if p > 0.0:
-                x = _cross(p, slot_gap[i, best, c], rho[c])
+                x = p - gaps[1, c, slot_gap[i, best, c]]
                 info = p - x * x / information[i, c]
                 if info > 1e-9:
-                    s = slot_score[i, best, c] - x * score[i, c] / information[i, c]
+                    s = slot_score[i, best, c] * SCORE_UNIT - x * mean[c]
                     effect[i, c] = s / info
                     effect_se[i, c] = 1.0 / math.sqrt(info)
 
@@ -343,28 +388,29 @@ def thaw(
     slot_gap: Any,
     slot_information: Any,
     slot_score: Any,
-    rho: Any,
+    gaps: Any,
 ) -> None:
     """Take the days since the onset out of the baseline and drop the candidate; see `LikelihoodRatio.thaw`."""
     for i in range(len(frozen)):
         if frozen[i] == 0:
             continue
-        for c in range(rho.shape[0]):
-            p = slot_information[i, 0, c]
+        for c in range(gaps.shape[1]):
+            p = slot_information[i, 0, c] * INFORMATION_UNIT
             if p <= 0.0:
                 continue
+            since = slot_score[i, 0, c] * SCORE_UNIT
             gap = slot_gap[i, 0, c]
-            r = rho[c] ** gap if gap > 0 else 0.0
+            r = gaps[0, c, gap]
             jump2 = 1.0 / (1.0 - r * r)
-            x = _cross(p, gap, rho[c])
+            x = p - gaps[1, c, gap]
             info = p - x * x / information[i, c]
-            s = slot_score[i, 0, c] - x * score[i, c] / information[i, c]
+            s = since - x * score[i, c] / information[i, c]
             residual = squares[i, c] - score[i, c] ** 2 / information[i, c]
             if info > 1e-9:
                 residual -= s * s / info
             # the tail's own sums, with the first day's innovation put at what the change predicts for it
             tail = max(p - jump2 * r * (2.0 - r), 0.0)
-            tail_score = slot_score[i, 0, c] * (1.0 - r * jump2 / p)
+            tail_score = since * (1.0 - r * jump2 / p)
             before = max(information[i, c] - tail, 0.05 * information[i, c])
             share = before / information[i, c]
             mean = (score[i, c] - tail_score) / before

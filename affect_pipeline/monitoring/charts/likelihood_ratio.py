@@ -30,8 +30,8 @@ SHIFT_SD = 1.05
 DAY_CAP_SD = 3.0
 """Days further out than this, in all channels together, count for less: one wild recording is not a lasting change."""
 
-N_SLOTS = 15
-"""Candidate onset days kept: each of the last days, then every second to third and fifth, back to eight weeks."""
+N_SLOTS = 24
+"""Candidate onset days kept: each of the last two weeks, then every third, then two more, back to six weeks."""
 
 JOINT_PRIOR = 0.8
 """Weight of changes that move all channels, or a group of them, together; the rest goes to single channels."""
@@ -91,6 +91,7 @@ class LikelihoodRatio:
     def __init__(self, profile: Profile, groups: tuple[tuple[int, ...], ...] = (), shift_sd: float = SHIFT_SD) -> None:
         n_channels = profile.n_channels
         self.rho = np.array(profile.autocorrelation)
+        self.gaps = kernel.gap_table(self.rho)
         self.inverse = np.linalg.inv(np.array(profile.correlation))
         self.shift_sd = shift_sd
         self.directions, self.weights = _directions(n_channels, groups)
@@ -108,11 +109,12 @@ class LikelihoodRatio:
             Field("lr_last", "f4", (c,)),
             Field("lr_last_day", "i4", (c,)),
             Field("lr_frozen", "u1"),
+            Field("lr_first_day", "i4"),
             Field("lr_n_slots", "u1"),
             Field("lr_slot_day", "i4", (k,)),
             Field("lr_slot_gap", "u1", (k, c)),
-            Field("lr_slot_information", "f4", (k, c)),
-            Field("lr_slot_score", "f4", (k, c)),
+            Field("lr_slot_information", "u2", (k, c)),
+            Field("lr_slot_score", "i2", (k, c)),
         )
 
     def start(self, window: Floats, last_day: Ints) -> Arrays:
@@ -144,6 +146,7 @@ class LikelihoodRatio:
         state["lr_squares"][:] = df * variance + mean_information * mean**2
         state["lr_df"][:] = df
         state["lr_last_day"][:] = kernel.NEVER
+        state["lr_first_day"][:] = np.asarray(last_day) + 1
         for k in range(n_days):
             self._step(state, last_day - n_days + 1 + k, window[:, k], judge=False)
         return state
@@ -160,11 +163,12 @@ class LikelihoodRatio:
         worse, better = np.empty(len(values)), np.empty(len(values))
         kernel.step(
             state["lr_information"], state["lr_score"], state["lr_squares"], state["lr_df"], state["lr_last"],
-            state["lr_last_day"], state["lr_frozen"], state["lr_n_slots"], state["lr_slot_day"],
+            state["lr_last_day"], state["lr_frozen"], state["lr_first_day"], state["lr_n_slots"],
+            state["lr_slot_day"],
             state["lr_slot_gap"], state["lr_slot_information"], state["lr_slot_score"],
             np.ascontiguousarray(day, dtype=np.int32), np.ascontiguousarray(values, dtype=np.float64),
             self._weight(values), judge,
-            self.rho, self.inverse, self.directions, self.weights, self.shift_sd, worse, better,
+            self.gaps, self.inverse, self.directions, self.weights, self.shift_sd, worse, better,
         )  # fmt: skip
         return Judgement(worse, better)
 
@@ -184,9 +188,10 @@ class LikelihoodRatio:
         onset, low, high = (np.zeros(n, dtype=np.int32) for _ in range(3))
         effect, error = np.full((n, c), np.nan), np.full((n, c), np.nan)
         kernel.describe(
-            state["lr_information"], state["lr_score"], state["lr_squares"], state["lr_df"], state["lr_n_slots"],
-            state["lr_slot_day"], state["lr_slot_gap"], state["lr_slot_information"], state["lr_slot_score"],
-            self.rho, self.inverse, self.directions, self.weights, self.shift_sd, 1.0 if worsening else -1.0,
+            state["lr_information"], state["lr_score"], state["lr_squares"], state["lr_df"],
+            state["lr_first_day"], state["lr_n_slots"], state["lr_slot_day"], state["lr_slot_gap"],
+            state["lr_slot_information"], state["lr_slot_score"],
+            self.gaps, self.inverse, self.directions, self.weights, self.shift_sd, 1.0 if worsening else -1.0,
             onset, low, high, effect, error,
         )  # fmt: skip
         return Change(onset, low, high, effect, error)
@@ -202,7 +207,7 @@ class LikelihoodRatio:
         """Go on learning from the baseline before the change, in place; the changed days are left out."""
         kernel.thaw(
             state["lr_information"], state["lr_score"], state["lr_squares"], state["lr_df"], state["lr_frozen"],
-            state["lr_n_slots"], state["lr_slot_gap"], state["lr_slot_information"], state["lr_slot_score"], self.rho,
+            state["lr_n_slots"], state["lr_slot_gap"], state["lr_slot_information"], state["lr_slot_score"], self.gaps,
         )  # fmt: skip
 
     def posterior(self, state: Arrays) -> tuple[Floats, Floats]:
@@ -213,6 +218,12 @@ class LikelihoodRatio:
         """Return the SD in units of the SD at the baseline, shape (n_patients, n_channels)."""
         residual = state["lr_squares"] - state["lr_score"] ** 2 / state["lr_information"]
         return np.sqrt(np.maximum(residual, 1e-12) / state["lr_df"])
+
+
+def oldest_candidate(state: Arrays, row: int) -> tuple[Floats, Floats]:
+    """Return information and score of one patient since the oldest candidate, each (n_channels,)."""
+    information = state["lr_slot_information"][row, 0] * kernel.INFORMATION_UNIT
+    return information, state["lr_slot_score"][row, 0] * kernel.SCORE_UNIT
 
 
 def _directions(n_channels: int, groups: tuple[tuple[int, ...], ...]) -> tuple[Floats, Floats]:

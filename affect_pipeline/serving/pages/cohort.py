@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
-from fastapi.responses import JSONResponse
 
 from affect_pipeline.serving import charts
 from affect_pipeline.serving.access import Reader, database_of
 from affect_pipeline.serving.overview import cohort
 from affect_pipeline.serving.pages.assets import vega_version
 from affect_pipeline.serving.pages.render import page
+from affect_pipeline.serving.paging import answer
 from affect_pipeline.serving.problems import not_found
 
 router = APIRouter()
@@ -34,7 +34,7 @@ def cohort_chart(request: Request, person: Reader, name: Annotated[str, Path(max
     with database_of(request).as_person(person.login) as queries:
         found = cohort(queries)
     if name == "weeks":
-        return JSONResponse(charts.weeks_chart(found["weeks"]))
+        return answer(request, charts.weeks_chart(found["weeks"]))
     if name == "alerts":
-        return JSONResponse(charts.alert_weeks_chart(found["alerts"], found["weeks"]))
+        return answer(request, charts.alert_weeks_chart(found["alerts"], found["weeks"]))
     raise not_found("chart")

@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import JSONResponse
 
 from affect_pipeline.serving import charts, words
 from affect_pipeline.serving.access import Reader, database_of
@@ -17,6 +16,7 @@ from affect_pipeline.serving.overview import last_night
 from affect_pipeline.serving.pages.assets import vega_version
 from affect_pipeline.serving.pages.render import page
 from affect_pipeline.serving.pages.today import with_words
+from affect_pipeline.serving.paging import answer
 from affect_pipeline.serving.patients import PatientKey, patient, trend
 from affect_pipeline.serving.problems import not_found
 
@@ -27,6 +27,8 @@ Days = Annotated[int, Query(ge=7, le=1100)]
 ChartName = Annotated[str, Path(max_length=20)]
 MAIN_CHANNELS = ("depression", "valence")
 CHARTS = ("trend", "evidence", "channels")
+NOT_DRAWN = ("combined", "adherence")
+"""Channels that are no small chart: one has its own, the other is one on every day that has a journal."""
 
 
 @router.get("/dashboard/patients/{patient_key}", name="patient_page")
@@ -34,9 +36,10 @@ def patient_page(request: Request, person: Reader, patient_key: PatientKey, days
     """Show one patient."""
     with database_of(request).as_person(person.login) as queries:
         row = patient(queries, patient_key)
-        shown = _trend(queries, patient_key, row, days)
+        shown = _trend(queries, row, days)
         night = last_night(queries)
         journals = patient_journals(queries, row, JOURNALS)
+        marks = patient_marks(queries, shown)
         alerts = [{**with_words(alert, night), **_history(queries, alert)} for alert in shown["alerts"]]
     return page(
         request,
@@ -46,7 +49,7 @@ def patient_page(request: Request, person: Reader, patient_key: PatientKey, days
         trend=shown,
         alerts=alerts,
         journals=[_journal_in_words(journal, row["time_zone"]) for journal in journals],
-        marks=device_changes(journals),
+        marks=marks,
         summary=[_channel_summary(channel) for channel in shown["channels"] if channel["channel"] != "combined"],
         days=days,
         ranges=RANGES,
@@ -65,7 +68,7 @@ def patient_chart(
     days: Days = 120,
 ) -> Response:
     """Return a chart of a patient as Vega-Lite."""
-    return JSONResponse(_chart(request, person.login, patient_key, name, days))
+    return answer(request, _chart(request, person.login, patient_key, name, days))
 
 
 @router.get("/dashboard/patients/{patient_key}/charts/{name}.png", name="patient_picture")
@@ -88,7 +91,7 @@ def patient_charts(shown: Row, marks: Sequence[Row], name: str) -> charts.Spec |
     shown : dict
         The trend, as `schemas.Trend`.
     marks : Sequence of dict
-        Changes to mark, as `device_changes` returns them.
+        Changes to mark, as `patient_marks` returns them.
     name : str
         One of `CHARTS`.
     """
@@ -99,7 +102,7 @@ def patient_charts(shown: Row, marks: Sequence[Row], name: str) -> charts.Spec |
         return charts.trend_chart(main, days, shown["alerts"], marks)
     if name == "evidence" and "combined" in by_name:
         return charts.evidence_chart(by_name["combined"], days, shown["alerts"])
-    others = [channel for channel in shown["channels"] if channel["channel"] != "combined"]
+    others = [channel for channel in shown["channels"] if channel["channel"] not in NOT_DRAWN]
     if name == "channels" and others:
         return charts.small_multiples(others, days)
     return None
@@ -119,34 +122,27 @@ def patient_journals(queries: Queries, row: Row, limit: int, days: tuple[date, d
     )
 
 
-def device_changes(journals: Sequence[Row]) -> list[Row]:
-    """Return the days on which a patient's device changed, from recordings with the newest first."""
-    changes: list[Row] = []
-    before: str | None = None
-    for journal in reversed(journals):
-        device = journal["device"]
-        if device and before and device != before:
-            changes.append({"local_day": journal["local_day"], "label": f"device: {device}"})
-        before = device or before
-    return changes
+def patient_marks(queries: Queries, shown: Row) -> list[Row]:
+    """Return the days of a trend on which the device or the model changed: ``local_day`` and ``label``."""
+    span = {name: shown[name] for name in ("patient_key", "first_day", "last_day")}
+    return queries.rows("list_marks", **span)
 
 
 def _chart(request: Request, login: str, patient_key: str, name: str, days: int) -> charts.Spec:
     with database_of(request).as_person(login) as queries:
         row = patient(queries, patient_key)
-        shown = _trend(queries, patient_key, row, days)
-        span = (shown["first_day"], shown["last_day"])
-        marks = device_changes(patient_journals(queries, row, 2000, span)) if name == "trend" else []
+        shown = _trend(queries, row, days)
+        marks = patient_marks(queries, shown) if name == "trend" else []
     spec = patient_charts(shown, marks, name)
     if spec is None:
         raise not_found("chart")
     return spec
 
 
-def _trend(queries: Queries, patient_key: str, row: Row, days: int) -> Row:
+def _trend(queries: Queries, row: Row, days: int) -> Row:
     last: date = row["last_day"] or row["first_night"]
     first = max(last - timedelta(days=days - 1), row["first_day"] or row["first_night"])
-    return trend(queries, patient_key, min(first, last), last)
+    return trend(queries, row, min(first, last), last)
 
 
 def _history(queries: Queries, alert: Row) -> dict[str, Any]:

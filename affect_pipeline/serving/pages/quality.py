@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 
 from affect_pipeline.serving import charts
 from affect_pipeline.serving.access import Reader, database_of
 from affect_pipeline.serving.overview import quality, run_page
 from affect_pipeline.serving.pages.assets import vega_version
 from affect_pipeline.serving.pages.render import page
+from affect_pipeline.serving.paging import answer
 
 router = APIRouter()
 RUNS = 15
@@ -29,4 +29,4 @@ def quality_chart(request: Request, person: Reader) -> Response:
     """Return the recordings of each night as Vega-Lite."""
     with database_of(request).as_person(person.login) as queries:
         found = quality(queries)
-    return JSONResponse(charts.nights_chart(found["nights"]))
+    return answer(request, charts.nights_chart(found["nights"]))

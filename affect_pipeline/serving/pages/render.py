@@ -67,6 +67,7 @@ def environment() -> Environment:
     made.filters.update(
         day=words.long_day,
         number=words.number,
+        unit=words.with_unit,
         share=_share,
         short=lambda key: str(key)[:8],
         reason=words.reason_in_words,

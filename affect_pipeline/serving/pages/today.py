@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from affect_pipeline.monitoring.burden import burden
 from affect_pipeline.serving import words
 from affect_pipeline.serving.access import Actor, Reader, database_of
 from affect_pipeline.serving.alerts import AlertId, act, alert_detail, alert_page
@@ -41,6 +42,7 @@ def today_page(
     with database_of(request).as_person(person.login) as queries:
         night = last_night(queries)
         alerts = alert_page(queries, PAGE_SIZE, cursor, states)
+        teams = burden(request.app.state.settings, queries.rows("summarise_alert_burden"))
         values = _around(queries, night)
     rows = [with_words(alert, night) for alert in alerts["alerts"]]
     return page(
@@ -52,6 +54,7 @@ def today_page(
         night=night,
         alerts=rows,
         next_cursor=alerts["next_cursor"],
+        over_budget=[team for team in teams if team.exceeded],
         may_act=person.may_act,
         **values,
     )
@@ -97,6 +100,8 @@ def with_words(alert: Row, night: Row | None) -> Row:
 def _around(queries: Queries, night: Row | None) -> dict[str, Any]:
     """Return what changed on the newest night, and who could not be judged."""
     unjudged = queries.rows("list_unjudged", page_size=SHORT_LIST + 1)
+    if len(unjudged) <= SHORT_LIST:
+        unjudged += queries.rows("list_without_baseline", page_size=SHORT_LIST + 1 - len(unjudged))
     if night is None:
         return {
             "changes": {},

@@ -1,0 +1,1 @@
+SELECT affect_private.forget_audit_subject(:patient_key);

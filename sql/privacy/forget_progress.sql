@@ -1,0 +1,3 @@
+-- Have the charts made anew.
+DELETE FROM affect.monitor_progress
+WHERE true;

@@ -1,0 +1,5 @@
+SELECT
+    j.journal_id,
+    j.patient_key
+FROM affect.journals AS j
+ORDER BY j.journal_id;

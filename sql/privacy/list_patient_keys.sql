@@ -1,0 +1,9 @@
+SELECT p.patient_key
+FROM affect.patients AS p
+UNION
+SELECT d.patient_key
+FROM affect.deliveries AS d
+UNION
+SELECT v.patient_key
+FROM affect.voice_keys AS v
+ORDER BY patient_key;
