@@ -90,7 +90,7 @@ class Formants(nn.Module):
 
 
 def predictor(correlation: Tensor) -> Tensor:
-    """Return linear predictors (N, ORDER + 1), leading 1, of autocorrelations (N, ORDER + 1), by Levinson's recursion."""
+    """Return predictors (N, ORDER + 1), leading 1, of autocorrelations (N, ORDER + 1): Levinson's recursion."""
     error = correlation[:, 0] * 1.0001 + 1e-9
     coefficients = [torch.ones_like(error)]
     for i in range(1, ORDER + 1):

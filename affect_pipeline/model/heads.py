@@ -1,10 +1,10 @@
 """Linear heads on embeddings: what they are asked, and how they are fitted to hold on voices never heard.
 
-Labelled speech is little and acted, so heads are linear, and each is the sum of two that were fitted apart: one on the
-encoder's pooled states, one on measured prosody. Fitted together, the many states win where they know the corpus; apart,
-prosody keeps its say where the language is new. Directions that differ between recordings for other reasons (words,
-voices, rooms) can be learnt from unlabelled speech and augmented copies, and shrunk before fitting (within-class
-covariance normalisation, Hatch et al. 2006, made soft: ``(I + strength * N) ** -1/2``).
+Labelled speech is little and acted, so heads are linear, and each is the sum of two that were fitted apart: one on
+the encoder's pooled states, one on measured prosody. Fitted together, the many states win where they know the corpus;
+apart, prosody keeps its say where the language is new. Directions that differ between recordings for other reasons
+(words, voices, rooms) can be learnt from unlabelled speech and augmented copies, and shrunk before fitting
+(within-class covariance normalisation, Hatch et al. 2006, made soft: ``(I + strength * N) ** -1/2``).
 """
 
 from __future__ import annotations
