@@ -86,7 +86,7 @@ class Formants(nn.Module):
     def _peak(self, level_db: Tensor, hz: Tensor, reach: int) -> Tensor:
         around = torch.arange(-reach, reach + 1, device=hz.device)
         bins = ((hz / self.bin_hz).round().long()[..., None] + around).clamp(0, level_db.shape[-1] - 1)
-        return level_db.gather(-1, bins.flatten(1)).unflatten(1, bins.shape[1:]).amax(-1)
+        return level_db.gather(-1, bins.flatten(1)).reshape(bins.shape).amax(-1)
 
 
 def predictor(correlation: Tensor) -> Tensor:

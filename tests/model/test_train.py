@@ -17,7 +17,8 @@ from affect_pipeline.model.heads import TASKS, HeadPlan, Windows, answers, fit_h
 from affect_pipeline.model.train import Trained, TrainPlan, choose, drop_labels, folds, to_windows, train
 from tests.model.voices import write_corpus
 
-PLAN = TrainPlan(heads=HeadPlan(folds=2), copies=1)
+PLAN = TrainPlan(heads=HeadPlan(folds=2, calm_weight=1.0), copies=1)
+"""Calm counts in full: a fold has two voices, and eight recordings of them that are sad or neutral."""
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +37,12 @@ def trained(recordings: list[Recording], cache: Path) -> Trained:
 
 
 def test_heads_hear_the_mood_of_speakers_that_they_were_not_taught(trained: Trained):
-    from affect_pipeline.model.evaluate import auc
+    from affect_pipeline.model.evaluate import figures
 
-    for index, task in enumerate(TASKS):
-        if task.name != "valence":
-            assert auc(answers(trained.recordings, task), trained.logits[:, index]) > 0.85, task.name
+    # Four voices are too few to compare people with each other: each is compared with itself.
+    within = {f.task: f.within for f in figures(trained.recordings, trained.logits, "ours", "held out")}
+    assert within["depression"] > 0.85
+    assert within["arousal"] > 0.85
 
 
 def test_training_again_gives_the_same_weights(trained: Trained, recordings: list[Recording], cache: Path):
