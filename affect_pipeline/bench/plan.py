@@ -6,7 +6,7 @@ The plan is arithmetic: change an assumption, and the command prints another.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,19 +61,26 @@ class Assumptions:
     object_price_gb_month: float = 0.023
 
 
-def costs(night: Mapping[str, Any], cores: int) -> dict[str, float]:
-    """Return the core-seconds of each stage: for a second of audio where it is sharded, else for a journal.
+def costs(nights: Sequence[Mapping[str, Any]], cores: int) -> dict[str, float]:
+    """Return the core-seconds of each stage: for a second of audio where it is sharded, else for a further journal.
+
+    What a stage that runs once takes whatever the night holds (imports, pages, connections) is left out, by taking
+    the difference between two sizes; it is zero where that is lost in noise.
 
     Parameters
     ----------
-    night : Mapping
-        A row of ``affect bench night``.
+    nights : Sequence of Mapping
+        The rows of ``affect bench night``: a small night, and a larger one.
     cores : int
         Cores of the machine; sharded stages used all of them.
     """
-    n, audio_s = night["n_journals"], night["times_real_time"] * night["total_s"]
+    small, large = nights[0], nights[-1]
+    audio_s = large["times_real_time"] * large["total_s"]
+    more = max(large["n_journals"] - small["n_journals"], 1)
     return {
-        stage: night[f"{stage}_s"] * cores / audio_s if stage in SHARDED else night[f"{stage}_s"] / n
+        stage: large[f"{stage}_s"] * cores / audio_s
+        if stage in SHARDED
+        else max(large[f"{stage}_s"] - small[f"{stage}_s"], 0.0) / more
         for stage in STAGES
     }
 
@@ -81,7 +88,7 @@ def costs(night: Mapping[str, Any], cores: int) -> dict[str, float]:
 def plan(measured: Mapping[str, Any], given: Assumptions) -> list[tuple[str, str]]:
     """Return the plan as lines of a table: what, and how much."""
     night = measured["rows"][-1]
-    cost = costs(night, measured["machine"]["cores"])
+    cost = costs(measured["rows"], measured["machine"]["cores"])
     journals = given.patients * given.recorded_share
     audio_s = journals * given.journal_s
     core_h = {stage: cost[stage] * (audio_s if stage in SHARDED else journals) / SECONDS_AN_HOUR for stage in STAGES}
@@ -133,8 +140,8 @@ def section(folder: Path, given: Assumptions) -> str:
     """Return costs, assumptions and plan as Markdown, from ``night.json`` in a folder."""
     measured = read_json(folder / "night.json")
     night, cores = measured["rows"][-1], measured["machine"]["cores"]
-    cost = costs(night, cores)
-    per = {stage: "second of audio" if stage in SHARDED else "journal" for stage in STAGES}
+    cost = costs(measured["rows"], cores)
+    per = {stage: "second of audio" if stage in SHARDED else "further journal" for stage in STAGES}
     measured_rows = [(f"{stage}, core-ms for a {per[stage]}", f"{1000 * cost[stage]:.2f}") for stage in STAGES]
     measured_rows += [
         ("peak memory of one process with PostgreSQL", f"{night['peak_gib']:.2f} GiB"),

@@ -131,11 +131,10 @@ class Output:
                 "device": "a new device",
                 "lasting": "a lasting change",
             }
-            missing = f"{short_of} more days with a journal" if short_of else "more days"
+            missing = f"needs {short_of} more days with a journal" if short_of else "waits for the days to pass"
             reason = (
                 f"{segment.n_values} of at least {rules.baseline_min_days} day values in a baseline of "
-                f"{rules.baseline_days} days that began on {short(segment.start)} ({begun[segment.why]}); "
-                f"needs {missing}"
+                f"{rules.baseline_days} days that began on {short(segment.start)} ({begun[segment.why]}); {missing}"
             )
             base = {
                 "segment": segment.number, "state": "too_little_data", "reason": reason,

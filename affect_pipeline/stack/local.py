@@ -116,7 +116,7 @@ def local_stack(
         processes.begin("first-setup", [sys.executable, "-m", "affect_pipeline.stack.first_setup"])
         processes.finish("airflow-migrate")
         for component in COMPONENTS:
-            processes.start(component, _airflow(component))
+            processes.start(component, _component(component))
         say("waiting for Airflow to become healthy")
         api = client_of(settings, chosen)
         stack.callback(api.close)
@@ -204,6 +204,11 @@ def _migrate(settings: Settings) -> None:
 
 def _airflow(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "airflow", *arguments]
+
+
+def _component(name: str) -> list[str]:
+    # The scheduler's executor forks a process for each task: what these import is imported once, before.
+    return [sys.executable, "-m", "affect_pipeline.warm", name] if name == "scheduler" else _airflow(name)
 
 
 def _mlflow(settings: Settings, ports: Ports) -> list[str]:

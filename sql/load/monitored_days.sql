@@ -1,5 +1,5 @@
 -- A day that is computed again gets the new values. What charts said of it stays until they judge it again: days before
--- the current baseline are not.
+-- the current baseline are not. Monitoring brings the rows in the order of the key: sorting millions again would cost.
 INSERT INTO affect.monitored_days AS t (
     patient_key, model_digest, local_day, n_journals, depression, valence, arousal, pitch_variability, speech_rate,
     pause_rate, energy_variability, depression_se, valence_se, arousal_se, depression_expected,
@@ -49,7 +49,6 @@ SELECT
     s.limit_value,
     s.signal
 FROM pg_temp.staging_monitored_days AS s
-ORDER BY s.patient_key, s.model_digest, s.local_day
 ON CONFLICT (patient_key, model_digest, local_day) DO UPDATE SET
     n_journals = excluded.n_journals,
     depression = excluded.depression,
