@@ -189,7 +189,7 @@ def _logistic(x: Array, truth: Array, importance: Array, inverse_penalty: float)
 
 
 def _importance(windows: Windows, task: Task, plan: HeadPlan) -> Array:
-    """Give each speaker the same total weight, and copies and, where sadness is asked for, calm less of it."""
+    """Weigh corpora and speakers alike, and copies and, where sadness is asked for, calm less."""
     weights = _weights(windows.group) * np.where(windows.copy > 0, plan.copy_weight, 1.0)
     calm = windows.emotion == EMOTIONS.index("calm")
     return np.where(calm & (task.name == "depression"), plan.calm_weight * weights, weights)
@@ -201,7 +201,7 @@ def _fit_emotions(z: Array, windows: Windows, plan: HeadPlan) -> tuple[Array, Ar
     known = windows.emotion >= 0
     if len(np.unique(windows.emotion[known])) < 3:
         return np.zeros((0, z.shape[1])), np.zeros(0), ()
-    model = LogisticRegression(C=plan.inverse_penalty, max_iter=300, class_weight="balanced")
+    model = LogisticRegression(C=plan.inverse_penalty, max_iter=2000, class_weight="balanced")
     model.fit(z[known], windows.emotion[known])
     return model.coef_, model.intercept_, tuple(EMOTIONS[i] for i in model.classes_)
 
@@ -248,7 +248,9 @@ def _copy_differences(z: Array, windows: Windows) -> Array:
 
 
 def _weights(groups: NDArray[np.str_]) -> Array:
-    """Give each speaker the same total weight, with mean 1."""
-    _, position, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    weights = 1.0 / counts[position]
+    """Give each corpus the same total weight, and each of its speakers the same share of it; the mean is 1."""
+    names, position, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    corpora, of_corpus = np.unique([name.split("/", 1)[0] for name in names], return_inverse=True)
+    speakers = np.bincount(of_corpus, minlength=len(corpora))
+    weights = (1.0 / counts / speakers[of_corpus])[position]
     return np.asarray(weights / weights.mean(), np.float64)
