@@ -108,7 +108,8 @@ def _heads(plan: dict[str, Any] | None) -> str:
         "\n\n## How the heads were fitted\n\nEach head is the sum of two logistic regressions that were fitted apart: "
         "one on the encoder's pooled states, one on measured prosody (pitch, energy, voice quality, formants, rhythm), "
         f"each scaled to the same spread; prosody has {heads['prosody_share']:.0%} of the sum. Every corpus counts "
-        f"the same, and every speaker of a corpus, with {plan['copies']} copies of each recording in other rooms, noises and codecs"
+        f"the same, and every speaker of a corpus, with {plan['copies']} copies of each recording in other rooms, "
+        "noises and codecs"
     )
     if "copy_weight" in heads:
         text += f" that count {heads['copy_weight']} of it"
