@@ -17,7 +17,7 @@ BIN := .venv/bin
 RUNTIME := .venv/.installed-runtime
 DEV := .venv/.installed-dev
 # Two at a time: much of the suite waits for servers. A file stays together, for what its tests share.
-PYTEST_FLAGS ?= --numprocesses 2 --dist loadfile
+PYTEST_FLAGS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo up doctor test lint fix lock clean
 
