@@ -41,7 +41,9 @@ def list_(
     from affect_pipeline.settings import get_settings
     from affect_pipeline.warehouse.engine import connect
 
-    table = Table("event", "when (UTC)", "who", "what", "patient", "detail", box=None)
+    table = Table("event", "when (UTC)", "who", "what", box=None)
+    table.add_column("patient", min_width=32, no_wrap=True)  # a pseudonym that is cut finds nobody
+    table.add_column("detail")
     for event in list_events(connect(get_settings()), patient, actor, action, limit):
         whom = event["patient_key"] or (f"erased ({str(event['subject'])[:8]})" if event["subject"] else "")
         facts = ", ".join(f"{name}: {value}" for name, value in event["detail"].items())

@@ -100,8 +100,8 @@ def local_stack(
     StackError
         If a stack is running in this home already, or a part of it does not start.
     """
-    chosen = Ports.choose(ports)
     with ExitStack() as stack:
+        chosen = Ports.choose(ports, stack)
         stack.enter_context(only_one(settings, chosen))
         say("starting PostgreSQL")
         databases = databases_of(settings)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 HOST = "127.0.0.1"
 """The local stack listens on the loopback interface only: it is for development."""
 
+TRIES = 20
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -30,16 +32,25 @@ class Ports:
     mlflow: int = 5000
 
     @classmethod
-    def choose(cls, preferred: Ports | None = None) -> Ports:
-        """Return the preferred ports where they are free, and other free ones where not."""
+    def choose(cls, preferred: Ports | None = None, claims: ExitStack | None = None) -> Ports:
+        """Return the preferred ports where they are free, and other free ones where not.
+
+        Parameters
+        ----------
+        preferred : Ports, optional
+            By default the usual ones.
+        claims : ExitStack, optional
+            Until it is closed, another stack that chooses passes these ports over, though nothing listens there yet.
+        """
         wanted = preferred or cls()
         with ExitStack() as held:
+            kept = claims or held
             # All are held at once, so that two of ours cannot end on the same port.
             return cls(
-                api=_hold(wanted.api, held),
-                worker_logs=_hold(wanted.worker_logs, held),
-                trigger_logs=_hold(wanted.trigger_logs, held),
-                mlflow=_hold(wanted.mlflow, held),
+                api=_hold(wanted.api, held, kept),
+                worker_logs=_hold(wanted.worker_logs, held, kept),
+                trigger_logs=_hold(wanted.trigger_logs, held, kept),
+                mlflow=_hold(wanted.mlflow, held, kept),
             )
 
 
@@ -49,11 +60,24 @@ def is_free(port: int) -> bool:
         return _bind(probe, port)
 
 
-def _hold(port: int, held: ExitStack) -> int:
-    probe = held.enter_context(socket.socket())
-    if not _bind(probe, port) and not _bind(probe := held.enter_context(socket.socket()), 0):
-        raise OSError("this machine has no free TCP port left")
-    return int(probe.getsockname()[1])
+def _hold(port: int, held: ExitStack, claims: ExitStack) -> int:
+    for candidate in (port, *[0] * TRIES):
+        probe = held.enter_context(socket.socket())
+        if _bind(probe, candidate) and _claim(found := int(probe.getsockname()[1]), claims):
+            return found
+    raise OSError("this machine has no free TCP port left")
+
+
+def _claim(port: int, claims: ExitStack) -> bool:
+    """Take the UDP port of the same number, which no server of a stack wants, and which ends with its process."""
+    claim = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        claim.bind((HOST, port))
+    except OSError:
+        claim.close()
+        return False
+    claims.enter_context(claim)
+    return True
 
 
 def _bind(probe: socket.socket, port: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import astuple
 
 import pytest
@@ -34,6 +35,15 @@ def test_a_port_in_use_is_replaced_and_the_others_stay(free: Ports, taken: int) 
     assert astuple(chosen)[1:] == astuple(free)[1:]
     assert is_free(chosen.api)
     assert not is_free(taken)
+
+
+def test_two_stacks_that_start_at_once_do_not_choose_the_same_ports(free: Ports) -> None:
+    with ExitStack() as first, ExitStack() as second:
+        one, two = Ports.choose(free, first), Ports.choose(free, second)
+
+    assert one == free
+    assert not {*astuple(one)} & {*astuple(two)}
+    assert Ports.choose(free) == free, "what ended claims nothing"
 
 
 def test_one_stack_never_gets_the_same_port_twice() -> None:
