@@ -7,6 +7,7 @@ Each field is read from the environment variable ``AFFECT_<NAME>`` (``AFFECT_HOM
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -222,9 +223,8 @@ def _write_new_secret(path: Path) -> None:
     temporary.touch(mode=0o600)
     temporary.write_text(secrets.token_hex(SECRET_BYTES))
     try:
-        path.hardlink_to(temporary)
-    except FileExistsError:
-        pass  # another process was first; its secret is the one that counts
+        with suppress(FileExistsError):  # another process was first; its secret is the one that counts
+            path.hardlink_to(temporary)
     finally:
         temporary.unlink()
 

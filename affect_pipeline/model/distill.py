@@ -21,7 +21,7 @@ from affect_pipeline.model.encoder import AffectiveEncoder
 from affect_pipeline.model.pooling import frame_mask, unit_power
 from affect_pipeline.model.prosody import FRAME_NAMES, VOICED_ONLY, VOICED_STRENGTH, Prosody
 from affect_pipeline.model.student import new_student
-from affect_pipeline.model.train_state import load_state, save_state
+from affect_pipeline.model.train_state import descend, load_state, save_state
 
 PROSODY_LAYER = 3
 
@@ -187,11 +187,4 @@ def _step(
     model: Distillation, optimizer: torch.optim.Optimizer, batch: Batch, plan: DistillPlan, step: int
 ) -> dict[str, float]:
     torch.manual_seed(plan.seed * 1_000_003 + step)  # dropout, too, is a function of the step
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(plan, step)
-    losses: dict[str, Tensor] = model(batch, plan)
-    optimizer.zero_grad(set_to_none=True)
-    losses["total"].backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    return {name: float(value.detach()) for name, value in losses.items()}
+    return descend(model, optimizer, model(batch, plan), learning_rate(plan, step))

@@ -136,12 +136,16 @@ def _one(
     return raw, about
 
 
-def _voices(recording: Recording, copies: int, rng: np.random.Generator) -> list[NDArray[np.float32]]:
+def prepared_voice(recording: Recording) -> NDArray[np.float32]:
+    """Return the parts of a recording that count, one after the other, prepared as a journal is; shape (n,)."""
     samples = read_audio(recording.path)
     if recording.parts_s:
-        parts = [samples[int(a * RATE_HZ) : int(b * RATE_HZ)] for a, b in recording.parts_s]
-        samples = np.concatenate(parts) if parts else samples[:0]
-    voices = [prepare(samples, RATE_HZ)]
+        samples = np.concatenate([samples[int(a * RATE_HZ) : int(b * RATE_HZ)] for a, b in recording.parts_s])
+    return prepare(samples, RATE_HZ)
+
+
+def _voices(recording: Recording, copies: int, rng: np.random.Generator) -> list[NDArray[np.float32]]:
+    voices = [prepared_voice(recording)]
     if voices[0].size < LEAST_SPEECH_S * RATE_HZ:
         return []
     # Rooms, noise and codecs, but the same throat: pitch and formants of a copy shall still tell how it was said.

@@ -20,16 +20,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from affect_pipeline.acoustics.preprocessing import normalise, prepare
+from affect_pipeline.acoustics.preprocessing import normalise
 from affect_pipeline.errors import CorpusError
 from affect_pipeline.model.augment import AugmentPlan, augment
 from affect_pipeline.model.corpora import EMOTIONS, TESTING_ONLY, Recording
-from affect_pipeline.model.embed import LEAST_SPEECH_S, RATE_HZ, front_digest
+from affect_pipeline.model.embed import LEAST_SPEECH_S, RATE_HZ, front_digest, prepared_voice
 from affect_pipeline.model.encoder import AffectiveEncoder
-from affect_pipeline.model.features import read_audio
 from affect_pipeline.model.heads import TASKS, answers
 from affect_pipeline.model.train import has_answer, speaker_key
-from affect_pipeline.model.train_state import load_state, save_state
+from affect_pipeline.model.train_state import descend, load_state, save_state
 
 CURVE_FILE = "curve.json"
 
@@ -108,7 +107,7 @@ class FineTuneData:
         kept: list[Recording] = []
         self._voices: list[NDArray[np.float32]] = []
         for recording in recordings:
-            voice = _voice(recording)
+            voice = prepared_voice(recording)
             if voice.size >= LEAST_SPEECH_S * RATE_HZ:
                 kept.append(recording)
                 self._voices.append(voice)
@@ -276,21 +275,7 @@ def learning_rate(plan: FineTunePlan, step: int) -> float:
 def _step(
     model: FineTuning, optimizer: torch.optim.Optimizer, batch: Batch, plan: FineTunePlan, step: int
 ) -> dict[str, float]:
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(plan, step)
-    losses: dict[str, Tensor] = model(batch, plan)
-    optimizer.zero_grad(set_to_none=True)
-    losses["total"].backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    return {name: float(value.detach()) for name, value in losses.items()}
-
-
-def _voice(recording: Recording) -> NDArray[np.float32]:
-    samples = read_audio(recording.path)
-    if recording.parts_s:
-        samples = np.concatenate([samples[int(a * RATE_HZ) : int(b * RATE_HZ)] for a, b in recording.parts_s])
-    return prepare(samples, RATE_HZ)
+    return descend(model, optimizer, model(batch, plan), learning_rate(plan, step))
 
 
 def _key(encoder: AffectiveEncoder, taught: Sequence[Recording], plan: FineTunePlan) -> str:

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: weights and optimizer state in safetensors, the step in JSON. No pickles."""
+"""A step of a training, and checkpoints: weights and optimizer state in safetensors, the step in JSON. No pickles."""
 
 from __future__ import annotations
 
@@ -43,3 +43,16 @@ def load_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer)
             state.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return int(where["step"])
+
+
+def descend(
+    model: nn.Module, optimizer: torch.optim.Optimizer, losses: dict[str, Tensor], learning_rate: float
+) -> dict[str, float]:
+    """Take one step down ``losses["total"]``, gradients clipped to norm 1; returns the losses as plain numbers."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+    optimizer.zero_grad(set_to_none=True)
+    losses["total"].backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return {name: float(value.detach()) for name, value in losses.items()}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -30,7 +29,7 @@ from affect_pipeline.stack.local import (
     only_one,
     wait_until_ready,
 )
-from affect_pipeline.stack.ports import HOST, Ports
+from affect_pipeline.stack.ports import HOST, Ports, free_port
 from affect_pipeline.stack.processes import Processes
 
 CPU_WORKER, GPU_WORKER = "worker-cpu", "worker-gpu"
@@ -76,9 +75,9 @@ def native_cluster(
     StackError
         If a stack runs in this home already, Redis is not installed, or a part does not start.
     """
-    chosen, redis_port, password = Ports.choose(ports), _free_port(), secrets.token_urlsafe(24)
-    services = read_services(compose, _variables(password))
+    services = read_services(compose, _variables(secrets.token_urlsafe(24)))
     with ExitStack() as stack:
+        chosen, redis_port = Ports.choose(ports, stack), free_port(stack)
         stack.enter_context(only_one(settings, chosen))
         say("starting PostgreSQL and Redis")
         databases = databases_of(settings)
@@ -187,8 +186,3 @@ def worker_command(service: Service, name: str) -> list[str]:
 
 def _with_variables(variables: Mapping[str, str], command: tuple[str, ...]) -> list[str]:
     return ["env", *(f"{name}={value}" for name, value in variables.items()), *command]
-
-
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as probe:
-        return int(probe.getsockname()[1])

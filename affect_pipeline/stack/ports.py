@@ -54,6 +54,12 @@ class Ports:
             )
 
 
+def free_port(claims: ExitStack) -> int:
+    """Return a free port that no stack chooses until `claims` is closed."""
+    with ExitStack() as held:
+        return _hold(0, held, claims)
+
+
 def is_free(port: int) -> bool:
     """Tell whether a port can be listened on, on this machine."""
     with socket.socket() as probe:

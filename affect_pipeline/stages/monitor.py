@@ -133,6 +133,7 @@ class _Run:
         from affect_pipeline.monitoring import store
         from affect_pipeline.monitoring.words import to_day
 
+        self._execute("lock_monitor")
         inputs = self._one("summarise_inputs")
         if inputs is None or inputs.first_night is None:
             return MonitorResult(self.digest, 0, 0, 0, 0, anew=False)
