@@ -8,6 +8,8 @@ of the journals and their nights of arrival, whatever the order in which nights 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from affect_pipeline.monitoring.store import DueOnce, KeyRange, RangeSource
 
 PATIENTS_PER_RANGE = 50_000
-"""Patients held in memory at once: about 100 MB of state."""
+"""Patients judged at once: about 100 MB of state. Meanwhile the range before is written and the one after is read."""
 
 NIGHTS_FROM_STATE = 3
 """Up to so many new nights read only what is due; for more, the history is read once."""
@@ -77,11 +79,12 @@ def monitor(settings: Settings, nights: Nights) -> MonitorResult:
     """
     from affect_pipeline.warehouse.engine import connect
 
-    with connect(settings).begin() as connection:
+    engine = connect(settings)
+    with engine.begin() as connection, engine.connect() as ahead, engine.connect() as aside:
         digest = _scored_by(settings, nights) or _scored_last(connection, nights)
         if digest is None:
             return MonitorResult("", 0, 0, 0, 0, anew=False)
-        return _Run(settings, connection, digest, nights).run()
+        return _Run(settings, _Connections(connection, ahead, aside), digest, nights).run()
 
 
 def _scored_by(settings: Settings, nights: Nights) -> str | None:
@@ -118,13 +121,34 @@ def rules_digest(rules: Rules) -> str:
     return hashlib.sha256(f"{rules!r} packing {VERSION}".encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class _Connections:
+    """A connection can do one thing at a time, and three are done at once.
+
+    Parameters
+    ----------
+    write : sqlalchemy.Connection
+        The transaction of the run.
+    ahead : sqlalchemy.Connection
+        Reads the next range.
+    aside : sqlalchemy.Connection
+        Reads what judging a range turns out to need. Like `ahead` it does not see what this run has written, and need
+        not: a range reads no rows of another.
+    """
+
+    write: sa.Connection
+    ahead: sa.Connection
+    aside: sa.Connection
+
+
 class _Run:
     """One call of `monitor`, inside its transaction."""
 
-    def __init__(self, settings: Settings, connection: sa.Connection, digest: str, nights: Nights) -> None:
+    def __init__(self, settings: Settings, connections: _Connections, digest: str, nights: Nights) -> None:
         from affect_pipeline.monitoring.rules import Rules
 
-        self.settings, self.connection, self.digest, self.nights = settings, connection, digest, nights
+        self.settings, self.connections, self.digest, self.nights = settings, connections, digest, nights
+        self.connection = connections.write
         self.rules: Rules = Rules.from_settings(settings)
         self.rules_digest = rules_digest(self.rules)
         self.counts = {"opened": 0, "updated": 0, "resolved": 0}
@@ -144,8 +168,20 @@ class _Run:
         known = set(profiles)
         nights = range(to_day(plan.first), to_day(plan.last) + 1)
         due = store.DueOnce(self.connection, self.digest, nights) if len(nights) <= NIGHTS_FROM_STATE else None
-        for keys in store.key_ranges(inputs.n_patients, PATIENTS_PER_RANGE):
-            self._judge_range(keys, nights, due, profiles)
+        withdrawn = store.read_withdrawn(self.connection)
+
+        def read(keys: KeyRange) -> Engine:
+            return self._engine(keys, profiles, withdrawn, plan.anew)
+
+        def judge(keys: KeyRange, engine: Engine) -> list[Output]:
+            source = self._source(keys, due, nights[-1])
+            return [engine.run_night(night, source) for night in nights]
+
+        def write(keys: KeyRange, engine: Engine, outputs: list[Output]) -> None:
+            self._write(outputs)
+            store.write_states(self.connection, self.digest, keys, engine.world)
+
+        _overlapped(store.key_ranges(inputs.n_patients, PATIENTS_PER_RANGE), read, judge, write)
         store.write_profiles(self.connection, self.digest, {n: profiles[n] for n in set(profiles) - known})
         self._execute("set_progress", first_night=plan.first_ever, through_night=plan.last, rules=self.rules_digest)
         opened, updated, resolved = self.counts.values()
@@ -171,24 +207,8 @@ class _Run:
             self._execute(f"delete_{table}")
         self._execute("delete_monitor_progress")
 
-    def _judge_range(self, keys: KeyRange, nights: range, due: DueOnce | None, profiles: dict[int, Profile]) -> None:
-        """Judge the patients of one range of keys, night by night, and write their rows."""
-        from affect_pipeline.monitoring import store
-        from affect_pipeline.monitoring.sources import MemorySource
-        from affect_pipeline.monitoring.store import WarehouseSource
-
-        warehouse = WarehouseSource(self.connection, self.digest, keys)
-        engine = self._engine(keys, profiles)
-        source: RangeSource | _HistoryInMemory
-        if due is None:
-            source = _HistoryInMemory(MemorySource(warehouse.everything(nights[-1])), warehouse)
-        else:
-            source = due.of(warehouse)
-        outputs = [engine.run_night(night, source) for night in nights]
-        self._write(outputs)
-        store.write_states(self.connection, self.digest, keys, engine.world)
-
-    def _engine(self, keys: KeyRange, profiles: dict[int, Profile]) -> Engine:
+    def _engine(self, keys: KeyRange, profiles: dict[int, Profile], withdrawn: dict[bytes, int], anew: bool) -> Engine:
+        """Return what judges a range of patients, at the state that the last night left them in."""
         from affect_pipeline.monitoring import store
         from affect_pipeline.monitoring.channels import VOICE
         from affect_pipeline.monitoring.engine import Engine
@@ -196,13 +216,23 @@ class _Run:
 
         engine = Engine.new(self.rules, self.digest, folder=self.settings.home / "calibration")
         engine.charts.profiles = profiles
-        patients, packed = store.read_states(self.connection, self.digest, keys)
-        if len(patients):
-            engine.world = World.from_packed(len(VOICE), patients, packed)
-        engine.book.rows = store.read_open_alerts(self.connection, self.digest, keys)
-        withdrawn = store.read_withdrawn(self.connection)
         engine.withdrawn = {key: night for key, night in withdrawn.items() if keys.first <= key.decode() <= keys.last}
+        if not anew:
+            patients, packed = store.read_states(self.connections.ahead, self.digest, keys)
+            if len(patients):
+                engine.world = World.from_packed(len(VOICE), patients, packed)
+            engine.book.rows = store.read_open_alerts(self.connections.ahead, self.digest, keys)
         return engine
+
+    def _source(self, keys: KeyRange, due: DueOnce | None, last_night: int) -> RangeSource | _HistoryInMemory:
+        """Return where the journals of a range come from."""
+        from affect_pipeline.monitoring.sources import MemorySource
+        from affect_pipeline.monitoring.store import WarehouseSource
+
+        warehouse = WarehouseSource(self.connections.aside, self.digest, keys)
+        if due is not None:
+            return due.of(warehouse)
+        return _HistoryInMemory(MemorySource(warehouse.everything(last_night)), warehouse)
 
     def _write(self, outputs: list[Output]) -> None:
         from affect_pipeline.monitoring import rows
@@ -241,6 +271,27 @@ class _Run:
         statement = sa.text(sql(f"monitor/{name}").rstrip().rstrip(";"))
         bound = {**values, "model_digest": self.digest}
         return self.connection.execute(statement, {k: bound[k] for k in statement.compile().params}).one_or_none()
+
+
+def _overlapped(
+    ranges: list[KeyRange],
+    read: Callable[[KeyRange], Engine],
+    judge: Callable[[KeyRange, Engine], list[Output]],
+    write: Callable[[KeyRange, Engine, list[Output]], None],
+) -> None:
+    """Read, judge and write range after range, the next being read and the last written while one is judged."""
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        upcoming, written = reader.submit(read, ranges[0]), None
+        for keys, following in zip(ranges, [*ranges[1:], None], strict=True):
+            engine = upcoming.result()
+            if following is not None:
+                upcoming = reader.submit(read, following)
+            outputs = judge(keys, engine)
+            if written is not None:
+                written.result()
+            written = writer.submit(write, keys, engine, outputs)
+        if written is not None:
+            written.result()
 
 
 class _HistoryInMemory:

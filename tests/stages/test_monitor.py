@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from affect_pipeline.monitoring.audit import replay
 from affect_pipeline.monitoring.words import to_date
 from affect_pipeline.nights import Nights
 from affect_pipeline.settings import Settings
+from affect_pipeline.stages import monitor as stage
 from affect_pipeline.stages.monitor import monitor
 from affect_pipeline.warehouse.engine import connect
 from affect_pipeline.warehouse.hash import table_hashes
 from affect_pipeline.warehouse.load import upsert
+from affect_pipeline.warehouse.queries import sql
 from tests.monitoring.made import DAY_0, steady, worse
 from tests.warehouse.rows import BIOMARKERS, biomarkers, frame, journal, key, patient, score
 
@@ -190,3 +193,34 @@ def test_another_model_begins_baselines_of_its_own_and_resolves_the_alerts_of_th
     assert ready >= 3
     assert told.kind == "resolved"
     assert "another model version" in told.explanation
+
+
+def test_patients_judged_range_by_range_are_patients_judged_at_once(
+    made: Callable[[], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, ranges = made(), made()
+    monitor(whole, nights(0, 43))
+    monitor(whole, nights(44, 45))
+
+    monkeypatch.setattr(stage, "PATIENTS_PER_RANGE", 1)
+    monitor(ranges, nights(0, 43))
+    monitor(ranges, nights(44, 45))
+
+    assert derived(ranges) == derived(whole)
+
+
+def test_a_run_waits_for_another_of_the_same_nights(made: Callable[[], Settings]) -> None:
+    alone, contested = made(), made()
+    monitor(alone, nights(0, N_DAYS - 1))
+
+    with ThreadPoolExecutor(1) as others:
+        with connect(contested).begin() as connection:
+            lock = sa.text(sql("monitor/lock_monitor"))
+            digest = connection.scalar(sa.text("SELECT DISTINCT model_digest FROM affect.scores"))
+            connection.execute(lock, {"model_digest": digest})
+            waiting = others.submit(monitor, contested, nights(0, N_DAYS - 1))
+            _, unfinished = wait([waiting], timeout=1.5)
+            assert unfinished, "it has not begun to read what another may be about to replace"
+        assert waiting.result(timeout=60).anew
+
+    assert derived(contested) == derived(alone)
