@@ -47,3 +47,24 @@ def state_rows(keys: Texts, model_digest: str, through_day: Ints, version: int, 
     rows["day"] = np.asarray(through_day) - EPOCH_2000
     rows["state"] = packed
     return HEADER + rows.tobytes() + TRAILER
+
+
+def state_columns(rows: bytes) -> tuple[Texts, Bytes]:
+    """Return patient keys, shape (n,), and states, shape (n, size), from rows (patient_key, state) as COPY writes them.
+
+    Raises
+    ------
+    ValueError
+        If keys or states are not all of one size.
+    """
+    body = memoryview(rows)[len(HEADER) : -len(TRAILER)]
+    if not body:
+        return np.zeros(0, "S32"), np.zeros((0, 0), np.uint8)
+    size = int(np.frombuffer(body, ">i4", 1, offset=2 + 4 + 32)[0])
+    row = np.dtype([("n", ">i2"), ("key_size", ">i4"), ("key", "S32"), ("state_size", ">i4"), ("state", "u1", (size,))])
+    if len(body) % row.itemsize:
+        raise ValueError("states are to have one size")
+    found = np.frombuffer(body, row)
+    if not ((found["n"] == 2).all() and (found["key_size"] == 32).all() and (found["state_size"] == size).all()):
+        raise ValueError("keys are to have 32 characters, and states one size")
+    return found["key"], found["state"]

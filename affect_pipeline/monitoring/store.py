@@ -11,7 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from affect_pipeline.monitoring.arrays import Bytes, Texts
-from affect_pipeline.monitoring.binary import HEADER, TRAILER, state_rows
+from affect_pipeline.monitoring.binary import HEADER, TRAILER, state_columns, state_rows
 from affect_pipeline.monitoring.journals import Journals
 from affect_pipeline.monitoring.profile import Profile
 from affect_pipeline.monitoring.words import to_date, to_day
@@ -169,10 +169,14 @@ def _ascii(joined: str, n: int, width: int) -> Texts:
 
 
 def read_states(connection: sa.Connection, model_digest: str, keys: KeyRange) -> tuple[Texts, Bytes]:
-    """Return patient keys and packed states; all were packed alike, or progress would begin anew."""
-    ((names, states),) = _fetch(connection, "monitor/list_states", {"model_digest": model_digest} | keys.bind())
-    patients = np.frombuffer(names.encode(), "S32")
-    return patients, np.frombuffer(states, np.uint8).reshape(len(patients), -1 if len(patients) else 0)
+    """Return patient keys, ascending, and packed states; all were packed alike, or progress would begin anew."""
+    statement = sa.text(sql("monitor/copy_states_out")).compile(dialect=connection.dialect)
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    with driver.cursor() as reader, reader.copy(str(statement), {"model_digest": model_digest} | keys.bind()) as copy:
+        patients, states = state_columns(b"".join(copy))
+    order = np.argsort(patients)
+    return patients[order], states[order]
 
 
 def write_states(connection: sa.Connection, model_digest: str, keys: KeyRange, world: World) -> None:

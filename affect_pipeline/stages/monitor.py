@@ -154,6 +154,8 @@ class _Run:
         self.counts = {"opened": 0, "updated": 0, "resolved": 0}
 
     def run(self) -> MonitorResult:
+        from datetime import timedelta
+
         from affect_pipeline.monitoring import store
         from affect_pipeline.monitoring.words import to_day
 
@@ -178,7 +180,7 @@ class _Run:
             return [engine.run_night(night, source) for night in nights]
 
         def write(keys: KeyRange, engine: Engine, outputs: list[Output]) -> None:
-            self._write(outputs)
+            self._write(outputs, known_through=date.min if plan.anew else plan.first - timedelta(days=1))
             store.write_states(self.connection, self.digest, keys, engine.world)
 
         _overlapped(store.key_ranges(inputs.n_patients, PATIENTS_PER_RANGE), read, judge, write)
@@ -234,14 +236,21 @@ class _Run:
             return due.of(warehouse)
         return _HistoryInMemory(MemorySource(warehouse.everything(last_night)), warehouse)
 
-    def _write(self, outputs: list[Output]) -> None:
+    def _write(self, outputs: list[Output], known_through: date) -> None:
+        """Write the rows of a range; of days after `known_through` nothing stands in the warehouse yet."""
+        import pyarrow.compute as pc
+
         from affect_pipeline.monitoring import rows
         from affect_pipeline.monitoring.words import to_day
-        from affect_pipeline.warehouse.load import upsert
+        from affect_pipeline.warehouse.load import append, upsert
 
         alerts, events = rows.alert_rows(outputs)
+        days = rows.day_rows(outputs, self.digest)
+        if days is not None:
+            is_new = pc.greater(days["local_day"], known_through)
+            append(self.connection, "monitored_days", days.filter(is_new))
+            upsert(self.connection, "monitored_days", days.filter(pc.invert(is_new)))
         tables = {
-            "monitored_days": rows.day_rows(outputs, self.digest),
             "baselines": rows.baseline_rows(outputs, self.digest),
             "drift_alerts": alerts,
             "alert_events": events,

@@ -60,15 +60,9 @@ def upsert(connection: sa.Connection, table: str, frame: Frame) -> int:
         If there is no such load, or columns are missing, unknown or do not fit.
     """
     statement = _statement(table)
-    types = _types(connection, table, column_names(frame))
-    try:
-        rows = as_copy_table(frame, types)
-    except ValueError as error:
-        raise LoadError(f"affect.{table}: {error}") from error
+    rows = _rows(connection, table, frame)
     if rows.num_rows == 0:
         return 0
-    for parent in _MONTHLY.get(table, ()):
-        ensure_months(connection, parent, rows.column("local_day"))
     cursor = connection.connection.driver_connection
     assert cursor is not None
     with _staging(cursor, table) as staging:
@@ -76,6 +70,22 @@ def upsert(connection: sa.Connection, table: str, frame: Frame) -> int:
         cursor.execute(sql("load/tune_session"))
         cursor.execute(statement)
         cursor.execute(sql("load/restore_session"))
+    return int(rows.num_rows)
+
+
+def append(connection: sa.Connection, table: str, frame: Frame) -> int:
+    """Write rows that cannot be there yet, inside the transaction of ``connection``; see `upsert`, which costs more.
+
+    Raises
+    ------
+    LoadError
+        If columns are missing, unknown or do not fit.
+    psycopg.errors.UniqueViolation
+        If a row is there already.
+    """
+    rows = _rows(connection, table, frame)
+    if rows.num_rows:
+        _copy(connection.connection.driver_connection, psql.Identifier("affect", table), rows)
     return int(rows.num_rows)
 
 
@@ -100,6 +110,19 @@ def _statement(table: str) -> str:
         return sql(f"load/{table}")
     except KeyError as error:
         raise LoadError(f"there is no load called {table!r} (sql/load/{table}.sql)") from error
+
+
+def _rows(connection: sa.Connection, table: str, frame: Frame) -> pa.Table:
+    """Return a frame as COPY takes it, after making the partitions that its rows need."""
+    types = _types(connection, table, column_names(frame))
+    try:
+        rows = as_copy_table(frame, types)
+    except ValueError as error:
+        raise LoadError(f"affect.{table}: {error}") from error
+    if rows.num_rows:
+        for parent in _MONTHLY.get(table, ()):
+            ensure_months(connection, parent, rows.column("local_day"))
+    return rows
 
 
 def _types(connection: sa.Connection, table: str, given: list[str]) -> list[tuple[str, str]]:
@@ -134,9 +157,9 @@ class _staging:  # noqa: N801 - used like a function
             self.cursor.execute(psql.SQL("DROP TABLE {}").format(self.name))
 
 
-def _copy(connection: Any, staging: psql.Identifier, rows: pa.Table) -> None:
+def _copy(connection: Any, target: psql.Identifier, rows: pa.Table) -> None:
     columns = psql.SQL(", ").join(map(psql.Identifier, rows.column_names))
-    statement = psql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(staging, columns)
+    statement = psql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(target, columns)
     options = pacsv.WriteOptions(include_header=False, quoting_style="needed")
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for batch in rows.to_batches(max_chunksize=ROWS_PER_CHUNK):
