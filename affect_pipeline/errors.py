@@ -10,6 +10,7 @@
     │   └── LandingZoneUnavailable
     ├── JournalError             one recording cannot be used; carries a short machine-readable reason
     │   ├── SidecarError
+    │   ├── QuestionnaireError
     │   └── DecodeError
     ├── DecoderUnavailable       no decoder process can be started
     ├── QualityGateError         too large a share of a night failed its quality checks
@@ -88,6 +89,10 @@ class JournalError(AffectError):
 
 class SidecarError(JournalError):
     """The sidecar JSON is missing, malformed or says something impossible."""
+
+
+class QuestionnaireError(JournalError):
+    """The answers to a questionnaire are malformed or say something impossible; the recording is none the worse."""
 
 
 class DecodeError(JournalError):

@@ -368,7 +368,7 @@ class _Batch:
         self, kind: str, intake: Intake, delivery: Any, decoders: Decoders, good: dict[str, DecodedAudio]
     ) -> str:
         try:
-            row = intake.take_in(delivery)
+            row = intake.take_in(delivery).row
             if not row.in_store or row.problem == "not_audio":
                 return row.problem or "not taken in"
             # A bad sidecar puts a recording into quarantine; a person may release it, so it is decoded here, too.

@@ -1,7 +1,8 @@
 """The landing zone: where apps leave recordings, on any file system that fsspec knows.
 
 Layout: ``<root>/<date of arrival>/<source patient id>/<name>.<extension>`` with a sidecar
-``<name>.json`` beside it. Nothing here is ever written to, and nothing deleted but by an erasure that is asked to.
+``<name>.json`` beside it. A JSON file with no recording beside it may hold a questionnaire. Nothing here is ever
+written to, and nothing deleted but by an erasure that is asked to.
 """
 
 from __future__ import annotations
@@ -50,6 +51,29 @@ class Delivery:
     n_bytes: int | None
     sidecar_path: str | None = field(repr=False)
     outside: bool = False
+
+    @property
+    def sidecar_relative_path(self) -> str | None:
+        """Path of the sidecar under the root."""
+        if self.sidecar_path is None:
+            return None
+        return _stem(self.relative_path) + PurePosixPath(self.sidecar_path).suffix
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """What arrived on one night, in the order of the paths.
+
+    Parameters
+    ----------
+    recordings : list of Delivery
+        Recordings, each with its sidecar.
+    loose : list of Delivery
+        JSON files that are no recording's sidecar.
+    """
+
+    recordings: list[Delivery]
+    loose: list[Delivery]
 
 
 @dataclass(frozen=True)
@@ -105,6 +129,10 @@ class LandingZone:
             raise self._unavailable(error) from error
 
     def deliveries(self, night: date) -> list[Delivery]:
+        """List the recordings that arrived on one night; as `arrivals`."""
+        return self.arrivals(night).recordings
+
+    def arrivals(self, night: date) -> Arrivals:
         """List what arrived on one night, in the order of the paths.
 
         Parameters
@@ -114,9 +142,9 @@ class LandingZone:
 
         Returns
         -------
-        list of Delivery
-            All files in a patient's folder but sidecars and hidden ones. What lies beside the
-            patients' folders belongs to nobody and is left where it is.
+        Arrivals
+            All files in a patient's folder but hidden ones. What lies beside the patients' folders belongs to nobody
+            and is left where it is.
 
         Raises
         ------
@@ -130,8 +158,11 @@ class LandingZone:
             raise self._unavailable(error) from error
         sidecars = {_stem(file.path): file for file in files if _is_sidecar(file.path)}
         recordings = sorted((file for file in files if not _is_sidecar(file.path)), key=lambda file: file.path)
+        taken = {_stem(file.path) for file in recordings}
+        loose = sorted((file for stem, file in sidecars.items() if stem not in taken), key=lambda file: file.path)
         found = (self._delivery(night, file, sidecars.get(_stem(file.path))) for file in recordings)
-        return [delivery for delivery in found if delivery is not None]
+        alone = (self._delivery(night, file, file) for file in loose)
+        return Arrivals(*([delivery for delivery in some if delivery is not None] for some in (found, alone)))
 
     def patient_folders(self) -> list[str]:
         """List the folders of all patients on all nights; each ends in the patient's identifier."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NoReturn
@@ -21,7 +22,8 @@ MAX_TEXT = 100
 FREE_TEXT = re.compile(r"[\w][\w .,:;!?()/+#-]*")
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 AGE_BAND = re.compile(r"\d{1,3}-\d{1,3}|\d{1,3}\+")
-SEXES = frozenset({"f", "m", "x"})
+PROFILE = {"language": LANGUAGE, "clinic": FREE_TEXT, "sex": re.compile("[fmx]"), "age_band": AGE_BAND}
+"""What a sidecar says of the patient, beside the time zone."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,7 @@ class Sidecar:
     @property
     def local_day(self) -> date:
         """Calendar day on which the patient recorded, where the patient was."""
-        if self.time_zone:
-            return self.recorded_at.astimezone(ZoneInfo(self.time_zone)).date()
-        return (self.recorded_at + timedelta(minutes=self.utc_offset_min)).date()
+        return local_day_of(self.recorded_at, self.utc_offset_min, self.time_zone)
 
 
 def parse_sidecar(content: bytes, source_id: str = "") -> Sidecar:
@@ -81,13 +81,12 @@ def parse_sidecar(content: bytes, source_id: str = "") -> Sidecar:
     SidecarError
         With reason ``sidecar_malformed``; the detail never quotes the content.
     """
-    fields = _json_object(content)
-    time_zone = _time_zone(fields.get("time_zone"))
-    recorded_at, offset = _recorded_at(fields.get("recorded_at"), time_zone)
+    fields = json_object(content)
+    time_zone = known_zone(fields.get("time_zone"))
+    recorded_at, offset = moment(fields, "recorded_at", time_zone)
     consent = fields.get("consent")
     if consent is not None and not isinstance(consent, bool):
         _malformed("consent must be true or false")
-    sex = _text(fields, "sex", re.compile("[fmx]"), source_id)
     return Sidecar(
         recorded_at=recorded_at,
         utc_offset_min=offset,
@@ -95,11 +94,22 @@ def parse_sidecar(content: bytes, source_id: str = "") -> Sidecar:
         consent=consent,
         device=_text(fields, "device", FREE_TEXT, source_id),
         prompt=_text(fields, "prompt", FREE_TEXT, source_id),
-        language=_text(fields, "language", LANGUAGE, source_id),
-        clinic=_text(fields, "clinic", FREE_TEXT, source_id),
-        sex=sex,
-        age_band=_text(fields, "age_band", AGE_BAND, source_id),
+        **{name: _text(fields, name, pattern, source_id) for name, pattern in PROFILE.items()},
     )
+
+
+def profile_of(content: bytes, source_id: str = "") -> dict[str, str | None]:
+    """Return what a JSON file says of the patient: clinic, time zone, language, sex and age band.
+
+    Raises
+    ------
+    SidecarError
+        With reason ``sidecar_malformed``.
+    """
+    fields = json_object(content)
+    return {"time_zone": known_zone(fields.get("time_zone"))} | {
+        name: _text(fields, name, pattern, source_id) for name, pattern in PROFILE.items()
+    }
 
 
 def consent_of(content: bytes) -> bool | None:
@@ -108,13 +118,20 @@ def consent_of(content: bytes) -> bool | None:
     A patient who withdrew consent is not to be collected because a date was misspelt.
     """
     try:
-        value = _json_object(content).get("consent")
+        value = json_object(content).get("consent")
     except SidecarError:
         return None
     return value if isinstance(value, bool) else None
 
 
-def _json_object(content: bytes) -> dict[str, Any]:
+def json_object(content: bytes) -> dict[str, Any]:
+    """Read a JSON object that anybody may have written.
+
+    Raises
+    ------
+    SidecarError
+        With reason ``sidecar_malformed``.
+    """
     if len(content) > MAX_SIDECAR_BYTES:
         _malformed(f"more than {MAX_SIDECAR_BYTES} bytes")
     if content.count(b"[") + content.count(b"{") > MAX_VALUES:
@@ -137,25 +154,49 @@ def _short(digits: str) -> str:
     return digits if len(digits) <= MAX_NUMBER_CHARS else _malformed("a number has too many digits")
 
 
-def _recorded_at(value: object, time_zone: str | None) -> tuple[datetime, int]:
+def moment(fields: Mapping[str, Any], name: str, time_zone: str | None) -> tuple[datetime, int]:
+    """Return a moment in UTC, and the offset in minutes that it was given with.
+
+    Parameters
+    ----------
+    fields : mapping
+        The object that holds it.
+    name : str
+        Its field, for instance ``recorded_at``.
+    time_zone : str or None
+        IANA name for a time without an offset.
+
+    Raises
+    ------
+    SidecarError
+        With reason ``sidecar_malformed``.
+    """
+    value = fields.get(name)
     if not isinstance(value, str):
-        _malformed("recorded_at is missing; write for instance 2026-01-05T08:12:00+01:00")
+        _malformed(f"{name} is missing; write for instance 2026-01-05T08:12:00+01:00")
     try:
-        moment = datetime.fromisoformat(value.strip())
-        if moment.tzinfo is None and time_zone:
-            moment = moment.replace(tzinfo=ZoneInfo(time_zone))
-        offset = moment.utcoffset()
+        given = datetime.fromisoformat(value.strip())
+        if given.tzinfo is None and time_zone:
+            given = given.replace(tzinfo=ZoneInfo(time_zone))
+        offset = given.utcoffset()
         if offset is None:
-            _malformed("recorded_at has no offset and there is no time_zone")
-        in_utc = moment.astimezone(UTC)
+            _malformed(f"{name} has no offset and there is no time_zone")
+        in_utc = given.astimezone(UTC)
     except (ValueError, OverflowError):
-        _malformed("recorded_at is not an ISO 8601 time")
+        _malformed(f"{name} is not an ISO 8601 time")
     if in_utc < EARLIEST:
-        _malformed(f"recorded_at is before {EARLIEST.year}: the device's clock was not set")
+        _malformed(f"{name} is before {EARLIEST.year}: the device's clock was not set")
     return in_utc, round(offset.total_seconds() / 60)
 
 
-def _time_zone(value: object) -> str | None:
+def local_day_of(in_utc: datetime, utc_offset_min: int, time_zone: str | None) -> date:
+    """Return the calendar day of a moment where the patient was."""
+    if time_zone:
+        return in_utc.astimezone(ZoneInfo(time_zone)).date()
+    return (in_utc + timedelta(minutes=utc_offset_min)).date()
+
+
+def known_zone(value: object) -> str | None:
     """Return the name if it is that of a time zone; otherwise the offset has to do."""
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         return None

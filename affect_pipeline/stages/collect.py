@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from affect_pipeline.journals.identity import Pseudonyms
-from affect_pipeline.journals.intake import Intake
+from affect_pipeline.journals.intake import Intake, TakenIn
 from affect_pipeline.journals.landing import Delivery, LandingZone
 from affect_pipeline.journals.manifest import (
     ManifestRow,
@@ -22,6 +22,7 @@ from affect_pipeline.journals.manifest import (
     with_shards,
     write_manifest,
 )
+from affect_pipeline.journals.questionnaires import store_questionnaires
 from affect_pipeline.journals.store import RawStore
 from affect_pipeline.nights import Nights
 from affect_pipeline.privacy.erasure import erased_digest, erased_through
@@ -57,6 +58,8 @@ class CollectResult:
         Recordings that count but have a problem.
     shards : tuple of int
         Shards that have something to measure.
+    n_questionnaires, n_questionnaires_refused : int
+        Questionnaires that arrived, and those of them that have a problem.
     """
 
     n_found: int
@@ -64,6 +67,8 @@ class CollectResult:
     n_duplicates: int
     n_refused: int
     shards: tuple[int, ...]
+    n_questionnaires: int = 0
+    n_questionnaires_refused: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the counts as JSON values."""
@@ -96,20 +101,24 @@ def collect(settings: Settings, nights: Nights) -> CollectResult:
     engine = connect(settings)
     with engine.connect() as connection:
         erased = erased_through(connection)
-    listed = _take_in(settings, nights, erased)
+    taken, forms = _take_in(settings, nights, erased)
+    listed = [one.row for one in taken]
+    profiles = listed + [form.row for form in forms if form.questionnaire]
     with engine.begin() as connection:
         rows = _with_released(connection, nights, listed)
         counting = _counting(connection, rows)
         n_shards = assign_shards(rows, counting.values(), settings.journals_per_shard, settings.max_shards)
         rows = with_shards(rows, set(counting), n_shards)
-        _load(connection, rows, profiles=listed)
+        _load(connection, rows, profiles)
+        _load_questionnaires(connection, [*taken, *forms])
     write_manifest(rows, manifest_path(settings, nights), n_shards)
-    result = _count(rows)
+    result = _count(rows, [*taken, *forms])
     log.info("nights %s: %s", nights.name, result)
     return result
 
 
-def _take_in(settings: Settings, nights: Nights, erased: dict[str, date]) -> list[ManifestRow]:
+def _take_in(settings: Settings, nights: Nights, erased: dict[str, date]) -> tuple[list[TakenIn], list[TakenIn]]:
+    """Return the recordings, and the questionnaires that came alone."""
     check_not_interrupted(settings)
     zone, store = LandingZone(settings.landing), RawStore.of(settings)
     store.sweep(time.time())
@@ -120,10 +129,14 @@ def _take_in(settings: Settings, nights: Nights, erased: dict[str, date]) -> lis
         digests = map(erased_digest, pseudonyms.patient_keys(delivery.source_id))
         return any(digest in erased and delivery.night <= erased[digest] for digest in digests)
 
-    listed = (delivery for night in nights for delivery in zone.deliveries(night))
-    deliveries = [delivery for delivery in listed if not (erased and is_erased(delivery))]
+    def kept(deliveries: Iterable[Delivery]) -> list[Delivery]:
+        return [delivery for delivery in deliveries if not (erased and is_erased(delivery))]
+
+    arrivals = [zone.arrivals(night) for night in nights]
+    recordings = kept(delivery for found in arrivals for delivery in found.recordings)
+    loose = kept(delivery for found in arrivals for delivery in found.loose)
     with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
-        return list(pool.map(intake.take_in, deliveries))
+        return list(pool.map(intake.take_in, recordings)), list(pool.map(intake.take_in_form, loose))
 
 
 def _with_released(connection: sa.Connection, nights: Nights, rows: list[ManifestRow]) -> list[ManifestRow]:
@@ -168,15 +181,20 @@ def _load(connection: sa.Connection, rows: Iterable[ManifestRow], profiles: Sequ
 
     rows = sorted(rows, key=lambda row: row.delivery_key)
     journals = [row for row in rows if row.shard is not None]
-    if not rows:
-        return
     if profiles:
         upsert(connection, "patients", pa.Table.from_pylist([_patient(row) for row in profiles]))
+    if not rows:
+        return
     upsert(connection, "deliveries", pa.Table.from_pylist([_some(row, DELIVERY_COLUMNS) for row in rows]))
     keys = {"delivery_keys": [row.delivery_key for row in rows]}
     connection.execute(sa.text(sql("delete_superseded_journals")), keys)
     if journals:
         upsert(connection, "journals", pa.Table.from_pylist([_some(row, JOURNAL_COLUMNS) for row in journals]))
+
+
+def _load_questionnaires(connection: sa.Connection, taken: Sequence[TakenIn]) -> None:
+    rows = [one.questionnaire for one in taken if one.questionnaire]
+    store_questionnaires(connection, rows, [one.form_key for one in taken if one.form_key])
 
 
 def _patient(row: ManifestRow) -> dict[str, Any]:
@@ -192,12 +210,15 @@ def _some(row: ManifestRow, columns: Iterable[str]) -> dict[str, Any]:
     return {column: getattr(row, column) for column in columns}
 
 
-def _count(rows: Sequence[ManifestRow]) -> CollectResult:
+def _count(rows: Sequence[ManifestRow], taken: Sequence[TakenIn]) -> CollectResult:
     counting = [row for row in rows if row.shard is not None]
+    forms = {one.form_key: one.questionnaire for one in taken if one.questionnaire}
     return CollectResult(
         n_found=len(rows),
         n_journals=len(counting),
         n_duplicates=len(rows) - len(counting),
         n_refused=sum(row.problem is not None for row in counting),
         shards=tuple(sorted({row.shard for row in counting if row.shard is not None})),
+        n_questionnaires=len(forms),
+        n_questionnaires_refused=sum(form.problem is not None for form in forms.values()),
     )

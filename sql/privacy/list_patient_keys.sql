@@ -4,6 +4,9 @@ UNION
 SELECT d.patient_key
 FROM affect.deliveries AS d
 UNION
+SELECT q.patient_key
+FROM affect.questionnaires AS q
+UNION
 SELECT v.patient_key
 FROM affect.voice_keys AS v
 ORDER BY patient_key;

@@ -30,7 +30,8 @@ GRANT SELECT ON affect.audit_events TO affect_pipeline, affect_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
 affect.patients, affect.journals, affect.deliveries, affect.audio_quality, affect.quality_checks, affect.biomarkers,
 affect.scores, affect.model_versions, affect.monitored_days, affect.baselines, affect.chart_state,
-affect.drift_alerts, affect.alert_events, affect.nights, affect.cohort_profiles, affect.monitor_progress
+affect.drift_alerts, affect.alert_events, affect.nights, affect.cohort_profiles, affect.monitor_progress,
+affect.questionnaires
 TO affect_pipeline;
 GRANT SELECT, INSERT, UPDATE, DELETE ON affect.voice_keys TO affect_pipeline;
 GRANT SELECT, INSERT, UPDATE ON affect.erasures TO affect_pipeline;
@@ -48,7 +49,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON affect.access_tokens TO affect_pipeline;
 GRANT SELECT ON
 affect.patients, affect.journals, affect.deliveries, affect.audio_quality, affect.quality_checks, affect.biomarkers,
 affect.scores, affect.model_versions, affect.monitored_days, affect.baselines, affect.drift_alerts,
-affect.alert_events, affect.nights, affect.runs, affect.quarantine_releases, affect.care_assignments
+affect.alert_events, affect.nights, affect.runs, affect.quarantine_releases, affect.care_assignments,
+affect.questionnaires
 TO affect_analyst;
 GRANT SELECT (patient_key, onset_day, source, noted_at) ON affect.known_changes TO affect_analyst;
 GRANT SELECT (action_id, alert_id, actor, kind, at) ON affect.alert_actions TO affect_analyst;
@@ -59,7 +61,7 @@ GRANT SELECT ON
 affect.patients, affect.journals, affect.audio_quality, affect.quality_checks, affect.biomarkers, affect.scores,
 affect.model_versions, affect.monitored_days, affect.baselines, affect.drift_alerts,
 affect.alert_events, affect.alert_actions, affect.nights, affect.runs, affect.quarantine_releases,
-affect.care_assignments, affect.people, affect.known_changes
+affect.care_assignments, affect.people, affect.known_changes, affect.questionnaires
 TO affect_counselor;
 GRANT INSERT (patient_key, onset_day, source, actor) ON affect.known_changes TO affect_counselor;
 GRANT INSERT (alert_id, actor, kind, comment) ON affect.alert_actions TO affect_counselor;
@@ -69,7 +71,7 @@ GRANT SELECT ON
 affect.patients, affect.journals, affect.deliveries, affect.audio_quality, affect.quality_checks, affect.biomarkers,
 affect.scores, affect.model_versions, affect.monitored_days, affect.baselines, affect.drift_alerts,
 affect.alert_events, affect.alert_actions, affect.nights, affect.runs, affect.quarantine_releases,
-affect.care_assignments, affect.people, affect.schema_migrations, affect.known_changes
+affect.care_assignments, affect.people, affect.schema_migrations, affect.known_changes, affect.questionnaires
 TO affect_admin;
 GRANT INSERT (patient_key, onset_day, source, actor) ON affect.known_changes TO affect_admin;
 GRANT INSERT (alert_id, actor, kind, comment) ON affect.alert_actions TO affect_admin;

@@ -56,7 +56,7 @@ def test_any_file_system_of_fsspec_is_a_landing_zone(bucket: str, tmp_path: Path
     zone = LandingZone(bucket)
     (delivery,) = zone.deliveries(NIGHT)
     assert (delivery.source_id, delivery.relative_path) == ("p1", "2026-01-05/p1/a.wav")
-    row = Intake(zone, RawStore(tmp_path), Pseudonyms(b"k" * 32), 1000).take_in(delivery)
+    row = Intake(zone, RawStore(tmp_path), Pseudonyms(b"k" * 32), 1000).take_in(delivery).row
     assert (row.problem, row.audio_format, row.device, row.n_bytes) == (None, "wav", "Pixel 8", 16)
     assert zone.deliveries(date(2026, 1, 6)) == []
 

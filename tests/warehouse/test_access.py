@@ -41,6 +41,7 @@ MATRIX = {
     "people": ("SIU", "s", "S", "SIUD"),
     "quality_checks": ("SIUD", "S", "S", "S"),
     "quarantine_releases": ("SI", "S", "S", "Si"),
+    "questionnaires": ("SIUD", "S", "S", "S"),
     "runs": ("SIU", "S", "S", "S"),
     "schema_migrations": ("S", "", "", "S"),
     "scores": ("SIUD", "S", "S", "S"),
