@@ -53,7 +53,7 @@ COMMENT ON COLUMN affect.questionnaires.answered_at IS 'When it was answered.';
 COMMENT ON COLUMN affect.questionnaires.local_day IS
 'Calendar day of the answers where the patient was; the night where answered_at is not known.';
 COMMENT ON COLUMN affect.questionnaires.items IS
-'Answers in the order of the form: 0 not at all, 1 several days, 2 more than half the days, 3 nearly daily.';
+'Answers in the order of the form: 0 not at all, 1 several days, 2 more than half the days, 3 nearly every day.';
 COMMENT ON COLUMN affect.questionnaires.total IS 'Sum of the answers.';
 COMMENT ON COLUMN affect.questionnaires.item_9 IS
 'Answer about thoughts of being better off dead or of self-harm; kept where it can be read though the rest was refused.';
