@@ -56,6 +56,6 @@ COMMENT ON COLUMN affect.questionnaires.items IS
 'Answers in the order of the form: 0 not at all, 1 several days, 2 more than half the days, 3 nearly every day.';
 COMMENT ON COLUMN affect.questionnaires.total IS 'Sum of the answers.';
 COMMENT ON COLUMN affect.questionnaires.item_9 IS
-'Answer about thoughts of being better off dead or of self-harm; kept where it can be read though the rest was refused.';
+'Answer about thoughts of being better off dead or of self-harm; kept if readable, though the rest was refused.';
 COMMENT ON COLUMN affect.questionnaires.problem IS 'Why it was refused, in snake case; empty if fine.';
 COMMENT ON COLUMN affect.questionnaires.problem_detail IS 'The same for people; never quotes what was sent.';
