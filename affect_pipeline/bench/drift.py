@@ -22,7 +22,7 @@ from affect_pipeline.monitoring.arrays import Floats, Ints
 from affect_pipeline.monitoring.calibration import HORIZON_DAYS, calibrate
 from affect_pipeline.monitoring.charts import Chart, Cusum, Ewma, Multivariate, Shewhart
 from affect_pipeline.monitoring.chartset import ChartSet
-from affect_pipeline.monitoring.profile import fit_profile
+from affect_pipeline.monitoring.profile_fit import fit_profile
 from affect_pipeline.monitoring.simulation import ar1, student
 
 BASELINE_DAYS = 28

@@ -23,7 +23,8 @@ from affect_pipeline.monitoring.charts.adherence import Adherence
 from affect_pipeline.monitoring.chartset import ChartSet, DayStatistics, weekday_of
 from affect_pipeline.monitoring.journals import DayValues, Journals, day_values
 from affect_pipeline.monitoring.output import ChartDays, Output
-from affect_pipeline.monitoring.profile import Profile, fit_profile
+from affect_pipeline.monitoring.profile import Profile
+from affect_pipeline.monitoring.profile_fit import fit_profile
 from affect_pipeline.monitoring.replaying import Replayer
 from affect_pipeline.monitoring.rules import Rules
 from affect_pipeline.monitoring.segments import NEVER

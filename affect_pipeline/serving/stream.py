@@ -24,10 +24,11 @@ from affect_pipeline.serving.access import visitor_of_stream
 from affect_pipeline.serving.analysis import Heard, describe, measure
 from affect_pipeline.serving.analyze import calibration_of, scored
 from affect_pipeline.serving.inference import InferenceQueue
-from affect_pipeline.serving.listening import RunningEstimate, StreamAudio, make_decoder
+from affect_pipeline.serving.listening import RunningEstimate, StreamAudio
 from affect_pipeline.serving.options import ServingOptions
 from affect_pipeline.serving.people import Permission
 from affect_pipeline.serving.problems import Problem, busy
+from affect_pipeline.serving.stream_decoders import make_decoder
 
 if TYPE_CHECKING:
     from affect_pipeline.serving.health import ServiceMetrics

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from affect_pipeline.monitoring.baseline import carry, cohort_only, estimate_baseline, standardise
-from affect_pipeline.monitoring.profile import Profile, default_profile, fit_profile
+from affect_pipeline.monitoring.profile import Profile, default_profile
+from affect_pipeline.monitoring.profile_fit import fit_profile
 from affect_pipeline.monitoring.simulation import in_control
 
 
