@@ -1,7 +1,8 @@
 """All settings of the pipeline, in one typed object.
 
 Each field is read from the environment variable ``AFFECT_<NAME>`` (``AFFECT_HOME``,
-``AFFECT_WAREHOUSE_URL``, ...). Secrets may also be given as files: see `pseudonym_secret_file`.
+``AFFECT_WAREHOUSE_URL``, ...). Secrets may also be given as files (`pseudonym_secret_file`), or come from Airflow's
+secrets backend (`airflow_secrets`).
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from affect_pipeline.airflow_secrets import AirflowSecrets
 from affect_pipeline.errors import SettingsError
 
 SECRET_BYTES = 32
@@ -63,6 +65,11 @@ class Settings(BaseSettings):
         default=None,
         description="File with the master key of encrypted audio. Unset: <home>/secrets/encryption.key, made on first "
         "use.",
+    )
+    airflow_secrets: str = Field(
+        default="",
+        description="Settings that Airflow's secrets backend holds as variables affect_<setting>, comma-separated, for "
+        "instance pseudonym_secret,warehouse_url. The environment comes first. Empty: Airflow is not asked.",
     )
     model_public_key_file: Path | None = Field(
         default=None,
@@ -127,6 +134,18 @@ class Settings(BaseSettings):
     tasks_at_once: int = Field(
         default=1, ge=1, description="Measure tasks that share the cores of this machine; each takes its share of them."
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Say where values come from: what is passed, then the environment, then Airflow."""
+        return init_settings, env_settings, AirflowSecrets(settings_cls)
 
     @field_validator("home")
     @classmethod

@@ -10,7 +10,7 @@
 | `approve` | waits for a person, who sees the gate metrics and the comparison under *Required actions* |
 | `plan_history` | cuts the history that baselines need into shards of patients |
 | `rescore` | scores the history with it (pool `gpu`) |
-| `promote` | moves the alias `champion` in one step |
+| `promote` | moves the alias `champion` in one step; the audit trail names who approved |
 
 Parameters: `corpora` lists labelled corpora as `NAME=FOLDER`; `model_folder` names a model that was
 trained elsewhere, for instance on a GPU machine, instead of fitting one here; `shadow_days` is how
@@ -113,10 +113,11 @@ def rescore(version: str, shard: int, n_shards: int) -> dict[str, int]:
 
 @task(trigger_rule="none_failed")
 def promote(version: str) -> dict[str, Any]:
-    """Make the approved model the champion, in one step."""
-    from affect_pipeline.model.workflow import promote_challenger
+    """Make the approved model the champion, in one step; the audit trail says who approved."""
+    from affect_pipeline.model.workflow import approver, promote_challenger
 
-    champion = promote_challenger(get_settings(), version).champion
+    approved_by = approver(get_current_context()["ti"].xcom_pull(task_ids="approve"))
+    champion = promote_challenger(get_settings(), version, approved_by).champion
     return {"version": champion.version, "digest": champion.digest}
 
 

@@ -16,6 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from affect_pipeline.journals.syscalls import deny_system_calls
+
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x1000_0000, 0x4000_0000
 _PR_SET_NO_NEW_PRIVS = 38
 # The same numbers on every architecture, see landlock_create_ruleset(2) and the two after it.
@@ -23,7 +25,11 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _RULE_PATH_BENEATH = 1
 _EXECUTE, _READ_FILE, _READ_DIR = 1, 4, 8
 _ALL_OF_ABI_1 = (1 << 13) - 1
+_ASK_FOR_ABI, _ABI_OF_TCP, _ABI_OF_SCOPES = 1, 4, 6
+_TCP, _SIGNALS_AND_ABSTRACT_SOCKETS = 3, 3
 MOST_OPEN_FILES = 64
+WITH_FFMPEG = "with-ffmpeg"
+"""The kind of decoder that may start programs."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +42,24 @@ class Confinement:
         Whether the process has no network (a network namespace of its own, with nothing in it).
     files : bool
         Whether it can open programs and libraries only, read-only (Landlock).
+    system_calls : bool
+        Whether system calls that no decoder needs are refused (seccomp, see `syscalls`).
     """
 
     network: bool
     files: bool
+    system_calls: bool
 
 
-def confine(readable: Iterable[Path]) -> Confinement:
-    """Give up the network, all files but some, core dumps and new privileges.
+def confine(readable: Iterable[Path], *, programs: bool = False) -> Confinement:
+    """Give up the network, all files but some, signals to others, many system calls, core dumps and new privileges.
 
     Parameters
     ----------
     readable : Iterable[Path]
         Folders and files that stay readable and executable.
+    programs : bool
+        Whether programs may still be started.
 
     Returns
     -------
@@ -60,11 +71,19 @@ def confine(readable: Iterable[Path]) -> Confinement:
     resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_OPEN_FILES, MOST_OPEN_FILES))
     # A user namespace lets ordinary users have a network namespace of their own.
     network = libc.unshare(_CLONE_NEWNET) == 0 or libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0
-    return Confinement(network, keep_reading_only(readable))
+    files = keep_reading_only(readable, apart=True)
+    return Confinement(network, files, deny_system_calls(programs=programs))
 
 
-def keep_reading_only(readable: Iterable[Path]) -> bool:
+def keep_reading_only(readable: Iterable[Path], *, apart: bool = False) -> bool:
     """Give up all files but some, which stay readable and executable, and all new privileges.
+
+    Parameters
+    ----------
+    readable : Iterable[Path]
+        Folders and files that stay readable and executable.
+    apart : bool
+        Whether to give up TCP and signals to other processes as well, where the kernel knows how.
 
     Returns
     -------
@@ -72,7 +91,7 @@ def keep_reading_only(readable: Iterable[Path]) -> bool:
         Whether the kernel knows Landlock; if not, nothing was given up but new privileges.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    return libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 and _read_only(libc, readable)
+    return libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 and _read_only(libc, readable, apart)
 
 
 def program_files() -> list[Path]:
@@ -85,7 +104,11 @@ def program_files() -> list[Path]:
 
 
 class _RulesetAttr(ctypes.Structure):
-    _fields_ = [("handled_access_fs", ctypes.c_uint64)]
+    _fields_ = [
+        ("handled_access_fs", ctypes.c_uint64),
+        ("handled_access_net", ctypes.c_uint64),
+        ("scoped", ctypes.c_uint64),
+    ]
 
 
 class _PathBeneathAttr(ctypes.Structure):
@@ -93,10 +116,15 @@ class _PathBeneathAttr(ctypes.Structure):
     _fields_ = [("allowed_access", ctypes.c_uint64), ("parent_fd", ctypes.c_int32)]
 
 
-def _read_only(libc: ctypes.CDLL, readable: Iterable[Path]) -> bool:
+def _read_only(libc: ctypes.CDLL, readable: Iterable[Path], apart: bool) -> bool:
     if platform.system() != "Linux":
         return False
-    attributes = _RulesetAttr(_ALL_OF_ABI_1)
+    abi = libc.syscall(_CREATE_RULESET, None, 0, _ASK_FOR_ABI)
+    attributes = _RulesetAttr(
+        _ALL_OF_ABI_1,
+        _TCP if apart and abi >= _ABI_OF_TCP else 0,
+        _SIGNALS_AND_ABSTRACT_SOCKETS if apart and abi >= _ABI_OF_SCOPES else 0,
+    )
     ruleset = libc.syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.sizeof(attributes), 0)
     if ruleset < 0:
         return False

@@ -1,7 +1,8 @@
 """The child process that decodes recordings: started by `journals.sandbox`, never by hand.
 
-It gives up the network and the file system, then answers one request after the other: a recording comes as the
-descriptor of a file in memory, samples go back in another one. It ends when its parent does.
+It gives up the network, the file system and most of what else a process can do, then answers one request after the
+other: a recording comes as the descriptor of a file in memory, samples go back in another one. It ends when its parent
+does. A decoder either reads formats itself, and can start no programs, or has ffmpeg read the others.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 import soundfile  # noqa: F401  # loaded while libraries can still be
 
 from affect_pipeline.errors import DecodeError
-from affect_pipeline.journals.confine import confine, limit_this_file, program_files
+from affect_pipeline.journals.confine import WITH_FFMPEG, confine, limit_this_file, program_files
 from affect_pipeline.journals.decode import DecodedAudio, DecodeLimits, decode
 
 MOST_REQUEST_BYTES = 4096
@@ -28,10 +29,20 @@ LENGTH_BYTES = 8
 ROOM_IS_MADE = b"!"
 
 
-def main(descriptor: int, decoder: Callable[[Path, DecodeLimits], DecodedAudio] = decode) -> None:
-    """Answer requests on a socket until it is closed."""
+def main(descriptor: int, kind: str, decoder: Callable[[Path, DecodeLimits], DecodedAudio] = decode) -> None:
+    """Answer requests on a socket until it is closed.
+
+    Parameters
+    ----------
+    descriptor : int
+        The socket.
+    kind : str
+        `WITH_FFMPEG` if it may start programs; anything else if not.
+    decoder : callable
+        Decodes; only tests give another.
+    """
     parent = socket.socket(fileno=descriptor)
-    _send(parent, asdict(confine(program_files())))
+    _send(parent, asdict(confine(program_files(), programs=kind == WITH_FFMPEG)))
     while True:
         request, descriptors, _, _ = socket.recv_fds(parent, MOST_REQUEST_BYTES, 2)
         if not request:
@@ -84,4 +95,4 @@ def _send(parent: socket.socket, message: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2])

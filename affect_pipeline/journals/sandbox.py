@@ -4,6 +4,7 @@ A decoder process (`decode_worker`) has no network, can open no files but progra
 bounded in memory and processor time. It is given a recording as a descriptor of a file in memory and gives samples
 back in another. A process that crashes or takes too long is killed and replaced; a recording that crashes two of them
 is refused. Decoders live as long as the process that uses them: starting one takes longer than decoding a recording.
+Only those that have ffmpeg decode can start programs, and they are given nothing else to decode.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from typing import IO, Any
 import numpy as np
 
 from affect_pipeline.errors import DecodeError, DecoderUnavailable
-from affect_pipeline.journals.confine import Confinement
+from affect_pipeline.journals.confine import WITH_FFMPEG, Confinement
 from affect_pipeline.journals.decode import DecodedAudio, DecodeLimits
-from affect_pipeline.journals.formats import FORMATS
+from affect_pipeline.journals.formats import FFMPEG_FORMATS, FORMATS, SNIFFED_BYTES, audio_format
 
 DEFAULT_LIMITS = DecodeLimits()
 START_WITHIN_S = 60.0
@@ -38,6 +39,8 @@ MOST_MESSAGE_BYTES = 1 << 16
 MOST_DETAIL = 300
 BYTES_A_SAMPLE = 4
 ROOM_IS_MADE = b"!"
+_WITHOUT_PROGRAMS = "without-programs"
+_KINDS = (_WITHOUT_PROGRAMS, WITH_FFMPEG)
 _ATTEMPTS = 2
 _LENGTH_BYTES = 8
 
@@ -55,7 +58,7 @@ class Decoders:
 
     def __init__(self, program: str = "affect_pipeline.journals.decode_worker") -> None:
         self._program = program
-        self._idle: list[_Worker] = []
+        self._idle: dict[str, list[_Worker]] = {kind: [] for kind in _KINDS}
         self._lock = threading.Lock()
 
     def decode(self, recording: Path | bytes, limits: DecodeLimits = DEFAULT_LIMITS) -> DecodedAudio:
@@ -76,10 +79,11 @@ class Decoders:
             If no decoder can be started: that is no fault of the recording.
         """
         descriptor = _in_memory(recording, limits.max_bytes)
+        kind = _kind_for(os.pread(descriptor, SNIFFED_BYTES, 0))
         try:
             for attempt in range(1, _ATTEMPTS + 1):
                 try:
-                    return self._try(descriptor, limits)
+                    return self._try(kind, descriptor, limits)
                 except _Died as error:
                     if attempt == _ATTEMPTS:
                         raise DecodeError("decode_failed", str(error)) from None
@@ -89,14 +93,15 @@ class Decoders:
 
     def confinement(self) -> Confinement:
         """Return what this machine lets a decoder give up, by starting one."""
-        worker = self._take()
+        worker = self._take(_WITHOUT_PROGRAMS)
         self._give_back(worker)
         return worker.confinement
 
     def close(self) -> None:
         """End all decoders that are idle."""
         with self._lock:
-            idle, self._idle = self._idle, []
+            idle = [worker for kind in _KINDS for worker in self._idle[kind]]
+            self._idle = {kind: [] for kind in _KINDS}
         for worker in idle:
             worker.kill()
 
@@ -106,8 +111,8 @@ class Decoders:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _try(self, descriptor: int, limits: DecodeLimits) -> DecodedAudio:
-        worker = self._take()
+    def _try(self, kind: str, descriptor: int, limits: DecodeLimits) -> DecodedAudio:
+        worker = self._take(kind)
         try:
             audio = worker.decode(descriptor, limits)
         except DecodeError:
@@ -119,18 +124,18 @@ class Decoders:
         self._give_back(worker)
         return audio
 
-    def _take(self) -> _Worker:
+    def _take(self, kind: str) -> _Worker:
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
-        return _Worker(self._program)
+            if self._idle[kind]:
+                return self._idle[kind].pop()
+        return _Worker(self._program, kind)
 
     def _give_back(self, worker: _Worker) -> None:
         if worker.n_decoded >= RECORDINGS_EACH or worker.killed:
             worker.kill()
             return
         with self._lock:
-            self._idle.append(worker)
+            self._idle[worker.kind].append(worker)
 
 
 class _Died(Exception):
@@ -140,16 +145,16 @@ class _Died(Exception):
 class _Worker:
     """One decoder process and the socket to it."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, kind: str) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket, self.n_decoded, self.killed = ours, 0, False
+        self.kind, self.socket, self.n_decoded, self.killed = kind, ours, 0, False
         # It needs nothing of our environment, which may hold secrets.
         environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         }
         environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-P", "-m", program, str(theirs.fileno())]
+        command = [sys.executable, "-P", "-m", program, str(theirs.fileno()), kind]
         with theirs:
             self.process = subprocess.Popen(
                 command,
@@ -247,6 +252,10 @@ class _Worker:
         if -status == signal.SIGXCPU:
             return DecodeError("decode_failed", "decoding took more processor time than a recording may take")
         return _Died(f"the decoder crashed (status {status})")
+
+
+def _kind_for(head: bytes) -> str:
+    return WITH_FFMPEG if audio_format(head) in FFMPEG_FORMATS else _WITHOUT_PROGRAMS
 
 
 def _in_memory(recording: Path | bytes, max_bytes: int) -> int:

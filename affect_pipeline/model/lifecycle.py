@@ -80,7 +80,7 @@ def history_needed(settings: Settings, champion: ModelVersion) -> date | None:
         return history_start(connection, champion.digest)
 
 
-def promote(settings: Settings, which: str) -> Promotion:
+def promote(settings: Settings, which: str, approved_by: str | None = None) -> Promotion:
     """Make a version the champion.
 
     Parameters
@@ -89,6 +89,8 @@ def promote(settings: Settings, which: str) -> Promotion:
         The installation.
     which : str
         The version's number, alias (``challenger``) or the beginning of its digest.
+    approved_by : str, optional
+        Who decided it, for the audit trail; by default the system user of this process.
 
     Raises
     ------
@@ -101,12 +103,12 @@ def promote(settings: Settings, which: str) -> Promotion:
     """
     candidate, champion = find_version(settings, which), find_alias(settings, CHAMPION)
     if champion is None:
-        return _move(settings, candidate.version, None)
+        return _move(settings, candidate.version, None, actor=approved_by)
     if champion.digest == candidate.version.digest:
         return Promotion(champion, replaced=None)
     check_gate(candidate.metrics, find_version(settings, CHAMPION).metrics)
     check_history(settings, candidate.version, champion)
-    return _move(settings, candidate.version, champion)
+    return _move(settings, candidate.version, champion, actor=approved_by)
 
 
 def rollback(settings: Settings) -> Promotion:
@@ -161,7 +163,14 @@ def check_history(settings: Settings, candidate: ModelVersion, champion: ModelVe
         )
 
 
-def _move(settings: Settings, to: ModelVersion, champion: ModelVersion | None, *, remember: bool = True) -> Promotion:
+def _move(
+    settings: Settings,
+    to: ModelVersion,
+    champion: ModelVersion | None,
+    *,
+    remember: bool = True,
+    actor: str | None = None,
+) -> Promotion:
     from affect_pipeline.privacy.audit import record
 
     fetch(settings, to)  # a champion whose weights cannot be had would stop the night
@@ -169,6 +178,6 @@ def _move(settings: Settings, to: ModelVersion, champion: ModelVersion | None, *
     replaced = {"replaced": champion.digest} if champion is not None else {}
     with connect(settings).begin() as connection:
         action = "model_promoted" if remember else "model_rolled_back"
-        record(connection, action, version=to.version, digest=to.digest, **replaced)
+        record(connection, action, actor=actor, version=to.version, digest=to.digest, **replaced)
         set_alias(settings, CHAMPION, to, tags)
     return Promotion(to, champion)

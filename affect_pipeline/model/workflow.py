@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -250,15 +251,32 @@ def rescore_history(settings: Settings, which: str, shard: int, n_shards: int) -
     return rescore(settings, _resolved(settings, which), since, shard=shard, n_shards=n_shards)
 
 
-def promote_challenger(settings: Settings, which: str) -> Promotion:
-    """Move the champion's alias to a version, in one step.
+def approver(response: Mapping[str, Any] | None) -> str | None:
+    """Return who gave an answer under Airflow's *Required actions*.
+
+    Parameters
+    ----------
+    response : mapping, optional
+        What the task that asked returned.
+
+    Returns
+    -------
+    str or None
+        Name of the Airflow user; None if nobody is named.
+    """
+    user = (response or {}).get("responded_by_user") or {}
+    return user.get("name") or user.get("id") or None
+
+
+def promote_challenger(settings: Settings, which: str, approved_by: str | None = None) -> Promotion:
+    """Move the champion's alias to a version, in one step; the audit trail names who approved of it.
 
     Raises
     ------
     ModelError
         If it has not scored the history, or its gate metrics are worse by now.
     """
-    return promote_version(settings, which)
+    return promote_version(settings, which, approved_by)
 
 
 def evaluate_candidate(folder: Path, corpora: Corpora, work: Path) -> dict[str, Any]:

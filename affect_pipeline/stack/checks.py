@@ -21,6 +21,9 @@ NEEDED_DISK_BYTES = 2 * 10**9
 STRONG_SECRET_LENGTH = 32
 """Characters of a pseudonym secret; 32 random hexadecimal digits hold 128 bits."""
 
+STRONG_PASSWORD = 12
+"""Characters of a password that only machines type."""
+
 
 class State(StrEnum):
     """How a check came out."""
@@ -156,6 +159,19 @@ def check_secret(settings: Settings) -> Finding:
     return Finding(name, State.OK, "long enough, and private")
 
 
+def check_passwords(settings: Settings) -> Finding:
+    """Judge the passwords in URLs, without showing any of them."""
+    from urllib.parse import urlsplit
+
+    urls = {"AFFECT_WAREHOUSE_URL": settings.warehouse_url, "AFFECT_MLFLOW_URI": settings.mlflow_uri}
+    lengths = {name: len(password) for name, url in urls.items() if (password := urlsplit(url).password)}
+    weak = [f"that in {name} has {length} characters" for name, length in lengths.items() if length < STRONG_PASSWORD]
+    if weak:
+        detail = f"can be guessed: {', '.join(weak)}"
+        return Finding("Passwords", State.NOTE, detail, "give the role a password of openssl rand -hex 32")
+    return Finding("Passwords", State.OK, f"{len(lengths)} in URLs, long enough" if lengths else "none in URLs")
+
+
 def check_encryption(settings: Settings) -> Finding:
     """See whether voices are encrypted at rest, and judge the master key without showing any of it."""
     name = "Encryption at rest"
@@ -186,11 +202,16 @@ def check_decoder(_: Settings) -> Finding:
             walls = decoders.confinement()
     except AffectError as error:
         return Finding(name, State.BROKEN, str(error), "install affect-pipeline again")
-    open_ones = [what for what, shut in (("the network", walls.network), ("our files", walls.files)) if not shut]
-    if not open_ones:
-        return Finding(name, State.OK, "runs apart, without network and files")
-    detail = f"this machine does not let a decoder give up {' and '.join(open_ones)}"
-    return Finding(name, State.NOTE, detail, "allow user namespaces, and use a kernel of 5.13 or newer with Landlock")
+    given_up = {"the network": walls.network, "our files": walls.files, "system calls": walls.system_calls}
+    kept = [what for what, gone in given_up.items() if not gone]
+    if not kept:
+        return Finding(name, State.OK, "runs apart, without network, files and most system calls")
+    return Finding(
+        name,
+        State.NOTE,
+        f"this machine does not let a decoder give up {' and '.join(kept)}",
+        "allow user namespaces and seccomp, and use a kernel of 5.13 or newer with Landlock",
+    )
 
 
 def check_landing_zone(settings: Settings) -> Finding:
@@ -278,6 +299,7 @@ CHECKS: tuple[Check, ...] = (
     check_packages,
     check_home,
     check_secret,
+    check_passwords,
     check_encryption,
     check_decoder,
     check_landing_zone,

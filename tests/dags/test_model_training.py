@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from affect_pipeline.model.workflow import approver
+
 
 @pytest.fixture
 def training(dags: dict[str, Any]) -> Any:
@@ -43,6 +45,13 @@ def test_scoring_takes_the_gpu_and_the_history_is_cut_into_shards(training: Any)
 
 def test_a_history_that_is_scored_already_does_not_stop_the_promotion(training: Any) -> None:
     assert training["tasks"]["promote"]["trigger_rule"] == "none_failed"
+
+
+def test_who_approved_is_told_to_the_promotion(dag_facts: dict[str, Any]) -> None:
+    assert approver(dag_facts["approval"]) == "ann"
+    assert approver(dag_facts["approval"] | {"responded_by_user": {"id": "7", "name": ""}}) == "7"
+    assert approver(dag_facts["approval"] | {"responded_by_user": None}) is None
+    assert approver(None) is None
 
 
 def test_its_documentation_names_every_task_and_parameter(training: Any) -> None:

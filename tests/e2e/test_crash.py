@@ -1,16 +1,13 @@
-"""Full and read-only disks, clocks moved back, two runs at once, a poisoned shard, a database killed outright."""
+"""Full and read-only disks, clocks moved back, two runs at once, a poisoned shard."""
 
 from __future__ import annotations
 
 import os
-import random
 import resource
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 import sqlalchemy as sa
 
@@ -22,18 +19,13 @@ from affect_pipeline.stages.collect import collect
 from affect_pipeline.stages.in_process import STAGES, run_nights
 from affect_pipeline.stages.measure import measure
 from affect_pipeline.stages.score import score
-from affect_pipeline.warehouse.embedded import stop
-from affect_pipeline.warehouse.engine import connect, disconnect
-from affect_pipeline.warehouse.migrate import migrate
+from affect_pipeline.warehouse.engine import connect
 from tests.e2e.conftest import Installation, SmallCohort, content
 from tests.e2e.kills import context, run_stage
-from tests.model.registries import copy_registry
 
 pytestmark = pytest.mark.slow
 
 N_NIGHTS = 5
-N_KILLS = int(os.environ.get("KILLS", "7"))
-"""How often PostgreSQL is killed; `KILLS=200 pytest tests/e2e/test_crash.py -k killed` is the long run."""
 
 
 @pytest.fixture(scope="module")
@@ -161,54 +153,3 @@ def test_a_poisoned_shard_fails_alone_says_which_file_and_is_mended_by_doing_it_
 
     assert content(settings) == left_alone
     assert read_parquet(settings.work_dir / nights.name / "manifest.parquet").num_rows > 0
-
-
-def test_a_postgresql_that_is_killed_at_random_points_loses_nothing(
-    cohort: SmallCohort,
-    nights: Nights,
-    registry_template: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    installation: Installation,
-    left_alone: dict[str, tuple[int, str]],
-) -> None:
-    home = tmp_path_factory.mktemp("killed-postgres") / "home"
-    like = installation("like")
-    settings = copy_registry(registry_template, Settings(home=home)).model_copy(
-        update={"landing_url": str(cohort.landing), "pseudonym_secret": like.pseudonym_secret}
-    )
-    migrate(connect(settings))
-    chance = random.Random(7)
-    try:
-        n_killed = 0
-        for kill in range(N_KILLS):
-            stage = STAGES[kill % len(STAGES)]
-            child = context().Process(target=run_stage, args=(settings, nights, stage))
-            child.start()
-            child.join(chance.uniform(0.05, 0.8))
-            n_killed += kill_postgres(settings)
-            child.join(120)
-            assert child.exitcode is not None, "a stage that lost its warehouse ends"
-            disconnect(settings)
-            run_stage(settings, nights, stage)
-        for stage in STAGES:
-            run_stage(settings, nights, stage)
-
-        assert n_killed == N_KILLS
-        assert content(settings) == left_alone
-    finally:
-        disconnect(settings)
-        stop(settings)
-
-
-def kill_postgres(settings: Settings) -> bool:
-    """Kill the server and all of its processes outright; tell whether there was one."""
-    pid = int((settings.postgres_dir / "postmaster.pid").read_text().split()[0])
-    server = psutil.Process(pid)
-    family = [server, *server.children(recursive=True)]
-    for process in family:
-        try:
-            process.send_signal(signal.SIGKILL)
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(family, timeout=10)
-    return True

@@ -5,6 +5,8 @@ It gives up its rights as the real one does. What comes back as ``detail`` is ho
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import signal
 import socket
@@ -43,6 +45,22 @@ def attempt(act: object) -> str:
     return "done"
 
 
+def start(program: str) -> str:
+    """Become another program; only what refuses that can be told."""
+    return attempt(lambda: os.execve(program, [program], {}))
+
+
+def signal_other(pid: str) -> str:
+    return attempt(lambda: os.kill(int(pid), signal.SIGTERM))
+
+
+def call(number: str) -> str:
+    """Make a system call with arguments that none accepts; return the name of the error."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.syscall(int(number), -1, -1, -1, -1, -1, -1) == -1
+    return errno.errorcode[ctypes.get_errno()]
+
+
 def burn(_: str) -> None:
     while True:
         pass
@@ -54,6 +72,10 @@ ACTS = {
     "burn": burn,
     "grab": lambda n: np.ones(int(n), np.uint8).size,
     "connect": connect,
+    "socket": lambda family: attempt(lambda: socket.socket(int(family))),
+    "start": start,
+    "signal": signal_other,
+    "call": call,
     "read": lambda name: attempt(Path(name).read_bytes),
     "write": lambda name: attempt(lambda: Path(name).write_bytes(b"x")),
     "list": lambda name: attempt(lambda: os.listdir(name)),  # noqa: PTH208
@@ -61,4 +83,4 @@ ACTS = {
 }
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), obey)
+    main(int(sys.argv[1]), sys.argv[2], obey)

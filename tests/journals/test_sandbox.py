@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from affect_pipeline.errors import DecodeError, DecoderUnavailable
 from affect_pipeline.journals.decode import DecodeLimits, decode
 from affect_pipeline.journals.sandbox import Decoders, decode_apart
+from affect_pipeline.journals.syscalls import DENIED
 from tests.audio import Voice, encode, speech
 
 VOICE = speech(Voice(duration_s=1.0))
@@ -27,6 +30,11 @@ def hostile() -> Iterator[Decoders]:
     """Decoders that do what the recording says, with the rights that a real one has."""
     with Decoders("tests.journals.hostile_worker") as decoders:
         yield decoders
+
+
+def kernel_release() -> tuple[int, int]:
+    major, minor = platform.release().split(".")[:2]
+    return int(major), int(minor)
 
 
 def told(hostile: Decoders, order: str, limits: DecodeLimits = LIMITS) -> str:
@@ -98,7 +106,36 @@ def test_the_decoder_has_no_network(hostile: Decoders) -> None:
         port = server.getsockname()[1]
         socket.create_connection(("127.0.0.1", port)).close()  # we can
 
-        assert told(hostile, f"connect 127.0.0.1:{port}") == "OSError"
+        assert told(hostile, f"connect 127.0.0.1:{port}") in ("OSError", "PermissionError")
+
+
+def test_system_calls_that_no_decoder_needs_are_refused(hostile: Decoders) -> None:
+    if not hostile.confinement().system_calls:
+        pytest.skip("this machine allows no system-call filters, or is of another architecture")
+    column = {"x86_64": 0, "aarch64": 1}[platform.machine()]
+
+    for family in (socket.AF_INET, socket.AF_UNIX, socket.AF_NETLINK):
+        assert told(hostile, f"socket {int(family)}") == "PermissionError"
+    for name, numbers in DENIED.items():
+        assert told(hostile, f"call {numbers[column]}") == "EPERM", name
+    assert told(hostile, "call 100000") == "ENOSYS", "the machine would have said so of a call that does not exist"
+
+
+def test_the_decoder_starts_no_programs(hostile: Decoders) -> None:
+    if not hostile.confinement().system_calls:
+        pytest.skip("this machine allows no system-call filters, or is of another architecture")
+    assert told(hostile, f"start {sys.executable}") == "PermissionError"
+
+
+def test_the_decoder_signals_no_other_process(hostile: Decoders) -> None:
+    with subprocess.Popen(["sleep", "60"]) as bystander:
+        said = told(hostile, f"signal {bystander.pid}")
+        ended = bystander.poll() is not None
+        bystander.kill()
+    if said == "done" and kernel_release() < (6, 12):
+        pytest.skip("kernels before 6.12 cannot keep signals in")
+    assert said == "PermissionError"
+    assert not ended
 
 
 def test_the_decoder_reads_and_lists_nothing_of_ours(hostile: Decoders, tmp_path: Path) -> None:

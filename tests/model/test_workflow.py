@@ -25,7 +25,9 @@ from affect_pipeline.model.workflow import (
     train_candidate,
     training_work,
 )
+from affect_pipeline.privacy.audit import list_events
 from affect_pipeline.settings import Settings
+from affect_pipeline.warehouse.engine import connect
 from tests.audio import Voice, encode, speech
 from tests.model.clinic import N_JOURNALS, clinic, recordings, registry_template
 
@@ -61,7 +63,8 @@ def test_a_model_made_elsewhere_becomes_champion_step_by_step(clinic: Settings, 
     assert shards == [0, 1]
     assert sum((rescore_history(clinic, which, shard, 2) for shard in shards), RescoreResult(0, 0)).n_scored == 4
     assert history_shards(clinic, which) == []
-    assert promote_challenger(clinic, which).champion == version == resolve(clinic).version
+    assert promote_challenger(clinic, which, approved_by="ann").champion == version == resolve(clinic).version
+    assert list_events(connect(clinic), action="model_promoted")[0]["actor"] == "ann"
 
 
 def test_each_step_can_be_run_again(clinic: Settings, tmp_path: Path) -> None:

@@ -50,6 +50,18 @@ def test_a_secret_that_others_can_read_is_broken(settings: Settings) -> None:
     assert finding.mend.startswith("chmod 600")
 
 
+def test_a_short_password_in_a_url_is_noted_and_not_shown(settings: Settings) -> None:
+    assert checks.check_passwords(settings).state is State.OK
+
+    weak = checks.check_passwords(with_(settings, warehouse_url=NOWHERE))
+    strong = checks.check_passwords(with_(settings, warehouse_url=NOWHERE.replace("hunter2", "9f" * 32)))
+
+    assert weak.state is State.NOTE
+    assert "AFFECT_WAREHOUSE_URL has 7 characters" in weak.detail
+    assert "hunter2" not in weak.detail + weak.mend
+    assert strong.state is State.OK
+
+
 def test_a_port_in_use_is_only_worth_a_note(settings: Settings) -> None:
     with ExitStack() as held:
         if is_free(Ports().mlflow):
