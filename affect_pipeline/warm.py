@@ -17,6 +17,7 @@ IMPORTED_BY_STAGES = (
     "affect_pipeline.airflow_tasks",
     "affect_pipeline.model.scorer",
     "affect_pipeline.monitoring.engine",
+    "affect_pipeline.population.check",
     "affect_pipeline.stages.collect",
     "affect_pipeline.stages.measure",
     "affect_pipeline.stages.monitor",

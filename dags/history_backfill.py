@@ -7,6 +7,8 @@ shard and not once a shard and night.
 Parameters: `first_night` and `last_night`, both of them included. Nobody is notified of alerts that
 a backfill finds: they stand in the warehouse and on the dashboard.
 
+The recordings as a whole are compared with the weeks before for the last night only.
+
 It can be run again, over the same or an overlapping range.
 """
 

@@ -9,7 +9,7 @@ A night is a UTC calendar day of arrival.
 | `validate` | judges each journal by the quality suite; what fails is quarantined | one |
 | `score` | scores the journals that passed with the champion model (pool `gpu`) | shards of patients |
 | `monitor` | day values, baselines, control charts, drift alerts | one |
-| `publish` | summary of the run, metrics, notifications of new alerts | one |
+| `publish` | summary of the run, whether the recordings as a whole have shifted, metrics, notifications | one |
 
 **Which night.** The logical date is the night. A manual run may name it in the parameter `night`;
 without it and without a logical date, the last night that was over is taken.

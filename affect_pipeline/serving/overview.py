@@ -15,6 +15,7 @@ from affect_pipeline.serving.schemas import Cohort, Quality, RunPage
 
 COHORT_WEEKS = 26
 QUALITY_NIGHTS = 30
+MAX_SHIFTS = 50
 
 router = APIRouter(tags=["overview"])
 ANSWERS = {**NOT_MODIFIED, **answers(401, 403, 422, 503)}
@@ -83,7 +84,19 @@ def quality(queries: Queries, n_nights: int = QUALITY_NIGHTS) -> dict[str, Any]:
         "nights": queries.rows("list_nights", **span),
         "reasons": queries.rows("summarise_reasons", **span),
         "devices": queries.rows("summarise_devices", **span),
+        "population": population(queries),
     }
+
+
+def population(queries: Queries) -> dict[str, Any] | None:
+    """Return whether the recordings as a whole have shifted, as `Population`; none if no night was compared."""
+    found = queries.row("get_population_check")
+    if found is None:
+        return None
+    shifts = (
+        queries.rows("list_population_shifts", night=found["night"], page_size=MAX_SHIFTS) if found["n_shifted"] else []
+    )
+    return {**found, "shifts": shifts}
 
 
 def run_page(queries: Queries, limit: int, cursor: str | None = None) -> dict[str, Any]:

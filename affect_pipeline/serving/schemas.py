@@ -284,6 +284,31 @@ class DeviceCounts(Body):
     median_speech_s: float | None
 
 
+class PopulationShift(Body):
+    """One measure that has moved in one part of the cohort as a whole."""
+
+    dimension: str = Field(description="How the cohort is cut.", examples=["device"])
+    part: str = Field(description="Which part.", examples=["phone-b"])
+    measure: str = Field(examples=["energy_mean_db"])
+    n_patients: int = Field(description="Patients who were compared with themselves.")
+    reference_mean: float
+    current_mean: float
+    difference: float = Field(description="Mean over patients of now minus before.")
+    effect: float = Field(description="The same in standard deviations of a typical patient.")
+    p_value: float
+
+
+class Population(Body):
+    """Whether the recordings as a whole have shifted: news for operators, about no patient."""
+
+    night: date
+    n_compared: int
+    n_too_little_data: int
+    n_shifted: int
+    example_reason: str | None = Field(description="Why something could not be compared.")
+    shifts: list[PopulationShift] = Field(description="The largest first.")
+
+
 class Quality(Body):
     """How good the recordings of a range of nights were."""
 
@@ -292,6 +317,7 @@ class Quality(Body):
     nights: list[Night]
     reasons: list[ReasonCounts]
     devices: list[DeviceCounts]
+    population: Population | None = Field(description="Of the newest night that was compared with the weeks before.")
 
 
 class Run(Body):

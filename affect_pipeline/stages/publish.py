@@ -1,4 +1,4 @@
-"""The last stage: the summary of a run, its metrics in MLflow, and news of alerts for people."""
+"""The last stage: the summary of a run, whether the recordings as a whole have shifted, and news for people."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from affect_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+
+    from affect_pipeline.population.check import PopulationCheck
 
 Clock = Callable[[], datetime]
 
@@ -57,11 +59,14 @@ class PublishResult:
         Number of new alerts that people were told of.
     model_digest : str, optional
         Model version that scored; none if nothing was scored.
+    n_shifts_told : int
+        Number of shifts of the recordings as a whole that operators were told of.
     """
 
     counts: dict[str, int]
     n_told: int
     model_digest: str | None
+    n_shifts_told: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain JSON values."""
@@ -77,8 +82,9 @@ def publish(
 ) -> PublishResult:
     """Write the summary of a run, log its metrics, and tell people of the alerts it raised.
 
-    Done again, it leaves the same rows and tells nobody twice. A message that does not get through
-    fails the stage after everything else is written, so that it is tried again.
+    The last of its nights is compared with the weeks before. Done again, it leaves the same rows and
+    tells nobody twice. A message that does not get through fails the stage after everything else is
+    written, so that it is tried again.
 
     Parameters
     ----------
@@ -98,6 +104,8 @@ def publish(
     WarehouseUnavailable, RegistryUnavailable, UnavailableError
         If the warehouse, MLflow or a notification service cannot be reached.
     """
+    from affect_pipeline.population.check import check_population, report_path
+    from affect_pipeline.population.report import write_report
     from affect_pipeline.stages.run_metrics import log_run_metrics
     from affect_pipeline.warehouse.engine import connect
 
@@ -106,11 +114,16 @@ def publish(
     with engine.begin() as connection:
         counts = _summarise(connection, nights)
         model_digest = _model_digest(connection, nights)
+        population = check_population(connection, nights, model_digest)
+        counts |= population.counts
         row = _run_row(settings, nights, run, clock()) | {"counts": counts, "model_digest": model_digest}
         _record_run(connection, row)
+    write_report(population, report_path(settings, nights))
     log_run_metrics(settings, nights, run.dag_id, counts, model_digest)
-    n_told = _tell(engine, nights, model_digest, notifier or Nobody(), clock)
-    return PublishResult(counts, n_told, model_digest)
+    people = notifier or Nobody()
+    n_shifts = _tell_operators(engine, nights, people, clock)
+    n_told = _tell(engine, nights, model_digest, people, clock, population)
+    return PublishResult(counts, n_told, model_digest, n_shifts)
 
 
 def settings_digest(settings: Settings) -> str:
@@ -166,7 +179,28 @@ def _record_run(connection: sa.Connection, row: dict[str, Any]) -> None:
     upsert(connection, "runs", pa.Table.from_pylist([row]))
 
 
-def _tell(engine: sa.Engine, nights: Nights, model_digest: str | None, notifier: Notifier, clock: Clock) -> int:
+def _tell_operators(engine: sa.Engine, nights: Nights, notifier: Notifier, clock: Clock) -> int:
+    """Send one message about what has shifted in the recordings as a whole, once for each shift."""
+    from affect_pipeline.population.check import note_told, shift_message, untold_shifts
+
+    if isinstance(notifier, Nobody):
+        return 0
+    with engine.begin() as connection:
+        shifts = untold_shifts(connection, nights.last)
+        if shifts:
+            notifier.send(shift_message(nights, shifts))
+            note_told(connection, nights.last, shifts, clock())
+    return len(shifts)
+
+
+def _tell(
+    engine: sa.Engine,
+    nights: Nights,
+    model_digest: str | None,
+    notifier: Notifier,
+    clock: Clock,
+    population: PopulationCheck,
+) -> int:
     """Send one message about all new alerts, then note that it went out.
 
     A process killed between the two sends it once more when it is run again: better twice than never.
@@ -178,13 +212,13 @@ def _tell(engine: sa.Engine, nights: Nights, model_digest: str | None, notifier:
         alerts = connection.execute(_statement("publish/list_untold_alerts"), arguments).mappings().all()
         if not alerts:
             return 0
-        notifier.send(alert_message(nights, [dict(alert) for alert in alerts]))
+        notifier.send(alert_message(nights, [dict(alert) for alert in alerts], shifted=bool(population.shifts)))
         marks = [{"alert_id": alert["alert_id"], "seq": alert["seq"], "sent_at": clock()} for alert in alerts]
         connection.execute(_statement("publish/record_notification"), marks)
     return len(alerts)
 
 
-def alert_message(nights: Nights, alerts: list[dict[str, Any]]) -> Message:
+def alert_message(nights: Nights, alerts: list[dict[str, Any]], *, shifted: bool = False) -> Message:
     """Return the message about new alerts: pseudonyms, severity and dates, not how a patient is.
 
     Parameters
@@ -193,12 +227,17 @@ def alert_message(nights: Nights, alerts: list[dict[str, Any]]) -> Message:
         The nights of the run.
     alerts : list of dict
         With ``patient_key``, ``severity``, ``onset_day``.
+    shifted : bool
+        Whether the recordings as a whole have shifted, which may have raised them.
     """
+    from affect_pipeline.population.check import CAUTION
+
     word = "alert" if len(alerts) == 1 else "alerts"
     lines = [
         f"- patient {alert['patient_key'][:12]}: {alert['severity']}"
         + (f", since about {alert['onset_day']}" if alert["onset_day"] else "")
         for alert in alerts
     ]
-    body = "\n".join([*lines, "", "Open the dashboard for the reasons, and to acknowledge."])
+    caution = [CAUTION] if shifted else []
+    body = "\n".join([*lines, "", *caution, "Open the dashboard for the reasons, and to acknowledge."])
     return Message(f"Voice monitoring: {len(alerts)} new {word} ({nights.name})", body)

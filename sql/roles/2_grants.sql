@@ -23,6 +23,9 @@ affect_private.list_audit_subjects(), affect_private.rename_keys(text[], text[],
 TO affect_pipeline;
 GRANT EXECUTE ON FUNCTION affect.note_view(text, text) TO affect_analyst, affect_counselor, affect_admin;
 
+-- What operators are told about the recordings as a whole; counselors see no other clinic (row-level security).
+GRANT SELECT ON affect.population_comparisons TO affect_analyst, affect_counselor, affect_admin;
+
 -- The audit trail is read by who answers for it, and written by functions only.
 GRANT SELECT ON affect.audit_events TO affect_pipeline, affect_admin;
 
@@ -33,6 +36,8 @@ affect.scores, affect.model_versions, affect.monitored_days, affect.baselines, a
 affect.drift_alerts, affect.alert_events, affect.nights, affect.cohort_profiles, affect.monitor_progress,
 affect.questionnaires
 TO affect_pipeline;
+GRANT SELECT, INSERT, UPDATE, DELETE ON affect.population_comparisons TO affect_pipeline;
+GRANT SELECT, INSERT ON affect.population_notices TO affect_pipeline;
 GRANT SELECT, INSERT, UPDATE, DELETE ON affect.voice_keys TO affect_pipeline;
 GRANT SELECT, INSERT, UPDATE ON affect.erasures TO affect_pipeline;
 GRANT SELECT, INSERT, UPDATE ON affect.runs TO affect_pipeline;

@@ -59,6 +59,9 @@ USING (
     OR patient_key IN (SELECT affect.assigned_patients())
 );
 
+CREATE POLICY own_clinics ON affect.population_comparisons FOR SELECT TO affect_counselor
+USING (dimension <> 'clinic' OR part = any((SELECT affect.visible_clinics())::text[]));
+
 CREATE POLICY own_name ON affect.alert_actions FOR INSERT TO affect_counselor, affect_admin
 WITH CHECK (
     actor = affect.current_login()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,3 +106,12 @@ def test_lineage_names_tables_of_the_configured_warehouse_without_credentials(st
     assert stage_dag["tasks"]["collect"]["inlets"][0].startswith("file:///")
     assert stage_dag["tasks"]["score"]["outlets"][0] == "postgres://db.example.org:5432/clinic/affect/scores"
     assert all(uri.startswith("postgres://db.example.org:5432/clinic/affect/") for uri in tables)
+
+
+def test_what_publish_does_to_the_recordings_as_a_whole_stands_in_both_dags_and_in_the_architecture(
+    stage_dag: Any,
+) -> None:
+    architecture = Path(__file__).parents[2] / "docs" / "architecture.md"
+
+    assert "recordings as a whole" in stage_dag["doc_md"]
+    assert "population_comparisons" in architecture.read_text()

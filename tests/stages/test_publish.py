@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,10 +13,12 @@ from affect_pipeline.errors import RegistryUnavailable, UnavailableError
 from affect_pipeline.model.tracking import mlflow_client
 from affect_pipeline.nights import Nights
 from affect_pipeline.notify import Nobody, RecordingNotifier
+from affect_pipeline.population.check import report_path
 from affect_pipeline.settings import Settings
 from affect_pipeline.stages.publish import PublishResult, RunIdentity, publish, settings_digest
 from affect_pipeline.stages.run_metrics import EXPERIMENT
 from affect_pipeline.warehouse.load import upsert
+from tests.population.cohort import LAST_NIGHT, Update, load
 from tests.warehouse.rows import DAY, MODEL, alert, frame, journal, key, patient, score
 
 NIGHT = Nights.one(DAY)
@@ -180,3 +182,27 @@ def test_an_unreachable_registry_is_named_and_people_are_not_told_yet(night: Set
 
     assert "hunter2" not in str(caught.value)
     assert people.sent == []
+
+
+def test_a_shift_of_the_recordings_as_a_whole_is_told_once_and_leaves_patient_alerts_alone(
+    warehouse: sa.Engine, warehouse_settings: Settings, mlflow_uri: str
+) -> None:
+    load(warehouse, n_patients=40, update=Update())
+    with warehouse.begin() as connection:
+        upsert(connection, "drift_alerts", frame(alert(opened_night=LAST_NIGHT)))
+        upsert(connection, "alert_events", frame(event(night=LAST_NIGHT)))
+    settings = warehouse_settings.model_copy(update={"mlflow_uri": mlflow_uri})
+    people, before = RecordingNotifier(), rows(warehouse, "drift_alerts")
+
+    first, again = (run(settings, people, Nights.one(LAST_NIGHT)) for _ in range(2))
+    run(settings, people, Nights.one(LAST_NIGHT + timedelta(days=1)))
+
+    operators, care_team = people.sent
+    assert operators.title == "Voice monitoring: the recordings as a whole have shifted (2026-03-01)"
+    assert "device phone-b" in operators.body
+    assert "mean energy -" in operators.body
+    assert "Patient alerts of this night may come from that" in operators.body
+    assert "alerts of this night may come from that" in care_team.body
+    assert (first.n_shifts_told, again.n_shifts_told) == (first.counts["n_population_shifts"], 0)
+    assert rows(warehouse, "drift_alerts") == before
+    assert report_path(settings, Nights.one(LAST_NIGHT)).exists()

@@ -39,6 +39,8 @@ MATRIX = {
     "notifications": ("SI", "", "", ""),
     "patients": ("SIUD", "S", "S", "S"),
     "people": ("SIU", "s", "S", "SIUD"),
+    "population_comparisons": ("SIUD", "S", "S", "S"),
+    "population_notices": ("SI", "", "", ""),
     "quality_checks": ("SIUD", "S", "S", "S"),
     "quarantine_releases": ("SI", "S", "S", "Si"),
     "questionnaires": ("SIUD", "S", "S", "S"),

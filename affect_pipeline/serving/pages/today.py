@@ -12,8 +12,9 @@ from affect_pipeline.serving import words
 from affect_pipeline.serving.access import Actor, Reader, database_of
 from affect_pipeline.serving.alerts import AlertId, act, alert_detail, alert_page
 from affect_pipeline.serving.database import Queries, Row
-from affect_pipeline.serving.overview import last_night
+from affect_pipeline.serving.overview import last_night, population
 from affect_pipeline.serving.pages.moved import moved_channels
+from affect_pipeline.serving.pages.population import shift_in_words
 from affect_pipeline.serving.pages.render import page, url
 from affect_pipeline.serving.problems import Problem
 from affect_pipeline.serving.schemas import AlertState
@@ -44,6 +45,7 @@ def today_page(
         alerts = alert_page(queries, PAGE_SIZE, cursor, states)
         teams = burden(request.app.state.settings, queries.rows("summarise_alert_burden"))
         values = _around(queries, night)
+        whole = population(queries)
     rows = [with_words(alert, night) for alert in alerts["alerts"]]
     return page(
         request,
@@ -56,6 +58,8 @@ def today_page(
         next_cursor=alerts["next_cursor"],
         over_budget=[team for team in teams if team.exceeded],
         may_act=person.may_act,
+        shifted=whole if whole and whole["shifts"] else None,
+        shift_in_words=shift_in_words,
         **values,
     )
 

@@ -1,0 +1,1 @@
+"""Population monitoring: whether the recordings as a whole have shifted, which is no news about any patient."""

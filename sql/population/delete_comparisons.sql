@@ -1,0 +1,2 @@
+DELETE FROM affect.population_comparisons
+WHERE night = :night;
