@@ -20,6 +20,7 @@
     │   ├── SignatureRefused
     │   ├── UnsafeModel
     │   └── GateFailed
+    ├── BudgetSpent              the privacy budget does not cover a release
     ├── AccessDenied             a person may not look into the warehouse
     ├── LoadError                rows do not fit the warehouse table they were offered to
     ├── MigrationError           the warehouse schema and the migrations on disk do not agree
@@ -129,6 +130,10 @@ class UnsafeModel(ModelError):
 
 class GateFailed(ModelError):
     """The model's gate metrics are worse than the champion's."""
+
+
+class BudgetSpent(AffectError):
+    """The privacy budget does not cover a release, or there is none; nothing was computed."""
 
 
 class AccessDenied(AffectError):

@@ -21,7 +21,7 @@ GROUPS: dict[str, str | tuple[str, ...]] = {
     "alerts": "affect_pipeline.cli.alerts",
     "quarantine": "affect_pipeline.cli.quarantine",
     "audit": "affect_pipeline.cli.audit",
-    "privacy": "affect_pipeline.cli.privacy",
+    "privacy": ("affect_pipeline.cli.privacy", "affect_pipeline.cli.releases"),
     "supply-chain": "affect_pipeline.cli.supply_chain",
     "model": ("affect_pipeline.cli.model", "affect_pipeline.cli.model_lifecycle"),
 }

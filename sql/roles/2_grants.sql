@@ -45,6 +45,11 @@ GRANT SELECT, INSERT ON affect.alert_actions, affect.notifications, affect.quara
 TO affect_pipeline;
 GRANT SELECT ON affect.schema_migrations TO affect_pipeline;
 
+-- What was released, and what it cost, is only ever added to; the ledger of a budget is nobody's to mend.
+GRANT SELECT, INSERT ON affect.privacy_budgets, affect.privacy_releases, affect.released_trends TO affect_pipeline;
+GRANT SELECT ON affect.privacy_budgets, affect.privacy_releases, affect.released_trends
+TO affect_analyst, affect_admin;
+
 -- The service that asks who somebody is runs as the pipeline.
 GRANT SELECT, INSERT, UPDATE ON affect.people TO affect_pipeline;
 GRANT SELECT, INSERT, DELETE ON affect.care_assignments TO affect_pipeline;
