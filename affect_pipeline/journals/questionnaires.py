@@ -272,7 +272,7 @@ def store_questionnaires(
         connection.execute(sa.text(sql("delete_questionnaires")), {"delivery_keys": gone})
     if not by_key:
         return 0
-    values = [asdict(by_key[key]) | {"items": _array(by_key[key].items)} for key in sorted(by_key)]
+    values = [asdict(by_key[key]) for key in sorted(by_key)]
     return upsert(connection, "questionnaires", pa.Table.from_pylist(values))
 
 
@@ -318,7 +318,3 @@ def _readable_item_9(given: object) -> int | None:
         return None
     value = items[SELF_HARM_ITEM - 1]
     return value if _is_answer(value) else None
-
-
-def _array(items: Sequence[int] | None) -> str | None:
-    return None if items is None else "{" + ",".join(map(str, items)) + "}"

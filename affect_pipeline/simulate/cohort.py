@@ -124,6 +124,8 @@ class JournalPlan:
         Silence before each utterance; the last one also follows the end.
     gain_db, snr_db : float
         Level against the phone's usual level; speech to noise ratio.
+    answers : tuple[int, ...] or None
+        PHQ-9 answers that come with it.
     """
 
     patient: PatientPlan
@@ -140,6 +142,7 @@ class JournalPlan:
     snr_db: float
     seed: int
     fault: Fault | None = None
+    answers: tuple[int, ...] | None = None
 
     @property
     def stem(self) -> str:
@@ -154,6 +157,26 @@ class JournalPlan:
     def with_fault(self, fault: Fault) -> JournalPlan:
         """Return the same journal with something wrong with it; it is then delivered only once."""
         return replace(self, fault=fault, again_on=None)
+
+
+@dataclass(frozen=True)
+class FormPlan:
+    """PHQ-9 answers that come without a recording.
+
+    Parameters
+    ----------
+    answered_at : datetime
+        When, with the offset of the patient's time zone.
+    night : date
+        Night of arrival.
+    items : tuple[int, ...]
+        The answers.
+    """
+
+    patient: PatientPlan
+    answered_at: datetime
+    night: date
+    items: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -172,6 +195,8 @@ class CohortPlan:
         In order of their index.
     journals : tuple[JournalPlan, ...]
         Patient by patient, in order of recording.
+    forms : tuple[FormPlan, ...]
+        Questionnaires that come alone.
     """
 
     seed: int
@@ -179,6 +204,7 @@ class CohortPlan:
     nights: Nights
     patients: tuple[PatientPlan, ...]
     journals: tuple[JournalPlan, ...]
+    forms: tuple[FormPlan, ...] = ()
 
     def date_of(self, day: int) -> date:
         """Return the calendar date of a day of the study."""

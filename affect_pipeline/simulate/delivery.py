@@ -1,14 +1,14 @@
-"""Delivering a cohort's journals into a landing zone, as clinics' upload services would."""
+"""Delivering a cohort's journals and questionnaires into a landing zone, as clinics' upload services would."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from affect_pipeline.errors import LandingZoneUnavailable
-from affect_pipeline.simulate.cohort import CohortPlan, Fault, JournalPlan
+from affect_pipeline.simulate.cohort import CohortPlan, Fault, FormPlan, JournalPlan
 from affect_pipeline.simulate.encoding import encode
 from affect_pipeline.simulate.rendering import render
 from affect_pipeline.simulate.sources import VoiceSource
@@ -45,7 +45,7 @@ def deliver(
     landing_url: str,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Delivered:
-    """Render every journal of a plan and write it, with its sidecar, into a landing zone.
+    """Render every journal of a plan and write it, with its sidecar and the questionnaires, into a landing zone.
 
     A file that is already there is replaced. The sidecar is written before the recording, so that a
     collector that looks in between finds no journal without one.
@@ -70,19 +70,41 @@ def deliver(
 
     filesystem, root = fsspec.url_to_fs(landing_url)
     n_files = n_bytes = 0
+
+    def write(file: DeliveredFile) -> None:
+        nonlocal n_files, n_bytes
+        target = f"{root.rstrip('/')}/{file.path}"
+        try:
+            filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
+            filesystem.pipe_file(target, file.content)
+        except OSError as error:
+            raise LandingZoneUnavailable(
+                "the landing zone", "AFFECT_LANDING_URL", error.strerror or str(error)
+            ) from error
+        n_files, n_bytes = n_files + 1, n_bytes + len(file.content)
+
+    for form in plan.forms:
+        write(form_file(form))
     for done, journal in enumerate(plan.journals, start=1):
         for file in files_of(journal, source):
-            target = f"{root.rstrip('/')}/{file.path}"
-            try:
-                filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
-                filesystem.pipe_file(target, file.content)
-            except OSError as error:
-                raise LandingZoneUnavailable(
-                    "the landing zone", "AFFECT_LANDING_URL", error.strerror or str(error)
-                ) from error
-            n_files, n_bytes = n_files + 1, n_bytes + len(file.content)
+            write(file)
         progress(done)
     return Delivered(len(plan.journals), n_files, n_bytes)
+
+
+def form_file(form: FormPlan) -> DeliveredFile:
+    """Return the file of a questionnaire that comes alone."""
+    patient = form.patient
+    content = {
+        "questionnaire": _phq(form.items, form.answered_at),
+        "time_zone": patient.time_zone,
+        "clinic": patient.clinic,
+        "consent": True,
+        "age_band": patient.age_band,
+    }
+    content |= {key: value for key, value in (("language", patient.language), ("sex", patient.sex)) if value}
+    path = f"{form.night}/{patient.source_id}/phq-{form.answered_at:%Y%m%d}.json"
+    return DeliveredFile(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def files_of(journal: JournalPlan, source: VoiceSource) -> Iterator[DeliveredFile]:
@@ -125,7 +147,18 @@ def sidecar_of(journal: JournalPlan) -> bytes | None:
         "age_band": patient.age_band,
     }
     content |= {key: value for key, value in (("language", patient.language), ("sex", patient.sex)) if value}
+    if journal.answers is not None:
+        content["questionnaire"] = _phq(journal.answers, journal.recorded_at)
     return (json.dumps(content, indent=1) + "\n").encode()
+
+
+def _phq(items: Sequence[int], answered_at: datetime) -> dict[str, object]:
+    return {
+        "instrument": "PHQ-9",
+        "items": list(items),
+        "total": sum(items),
+        "answered_at": answered_at.isoformat(),
+    }
 
 
 def _arrivals(journal: JournalPlan) -> Iterator[tuple[date, str]]:

@@ -19,6 +19,7 @@ from affect_pipeline.simulate.cohort import (
     Room,
 )
 from affect_pipeline.simulate.devices import DEVICES, Device
+from affect_pipeline.simulate.forms import with_forms
 from affect_pipeline.simulate.moods import Mood, MoodMix, daily_leans, natural_mix, sad_share, shifted_mix
 from affect_pipeline.simulate.sources import Speaker, Utterance, VoiceSource, change_speakers
 
@@ -64,7 +65,7 @@ def plan_cohort(
 
     About half of the patients get an onset, a sixth record too little to be judged, the rest stay as
     they are; one or more of these change their phone. A few percent of the journals are faulty,
-    late, or delivered twice.
+    late, or delivered twice. Everybody answers the PHQ-9 every two weeks.
 
     Parameters
     ----------
@@ -92,7 +93,8 @@ def plan_cohort(
     journals = [
         journal for patient in patients for journal in _journals(patient, by_speaker[patient.speaker], nights, seed)
     ]
-    return CohortPlan(seed, source.name, nights, tuple(patients), tuple(_with_faults(journals, seed)))
+    journals, forms = with_forms(patients, _with_faults(journals, seed), nights, seed)
+    return CohortPlan(seed, source.name, nights, tuple(patients), tuple(journals), tuple(forms))
 
 
 def _patients(source: VoiceSource, n_patients: int, n_days: int, seed: int) -> list[PatientPlan]:

@@ -101,4 +101,4 @@ def _array_element(value: Any) -> str:
         return "NULL"
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return repr(float(value))
+    return str(value) if isinstance(value, int) else repr(float(value))

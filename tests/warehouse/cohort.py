@@ -22,6 +22,8 @@ from tests.warehouse.rows import (
     key,
     monitored_day,
     patient,
+    phq,
+    refused_phq,
     score,
 )
 
@@ -51,12 +53,14 @@ def value_of(name: str, number: int) -> float:
 def load_cohort(engine: sa.Engine) -> None:
     tables: dict[str, list[dict[str, Any]]] = {
         name: [] for name in ("patients", "journals", "deliveries", "audio_quality", "quality_checks", "scores",
-                              "biomarkers", "monitored_days", "baselines")
+                              "biomarkers", "monitored_days", "baselines", "questionnaires")
     }  # fmt: skip
     for name in PATIENTS:
         patient_rows(name, tables)
         for number, day in enumerate(days_of(name)):
             day_rows(name, number, day, tables)
+        phq_rows(name, tables)
+    tables["questionnaires"].append(refused_phq("eve", DAYS[13]))
     with engine.begin() as connection:
         for table, rows in tables.items():
             upsert(connection, table, frame(*rows))
@@ -113,6 +117,14 @@ def day_rows(name: str, number: int, day: dt.date, tables: dict[str, list[dict[s
             depression_half_band=1.5, depression_level=value, statistic=value, limit_value=2.0, signal=value > 2.0,
         )
     )  # fmt: skip
+
+
+def phq_rows(name: str, tables: dict[str, list[dict[str, Any]]]) -> None:
+    """Add a PHQ every two weeks; that of who changes rises with the voice, and ends with thoughts of self-harm."""
+    for number in range(13, len(DAYS), 14):
+        worse = name == CHANGED and number >= 32
+        items = [2 if worse else (PATIENTS.index(name) + place + number) % 2 for place in range(8)] + [int(worse)]
+        tables["questionnaires"].append(phq(name, DAYS[number], items))
 
 
 def changed_alert() -> dict[str, Any]:

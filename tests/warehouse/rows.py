@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
+from affect_pipeline.errors import QuestionnaireError
+from affect_pipeline.journals.questionnaires import Answers, Arrival, accepted, refused
 from affect_pipeline.monitoring.channels import VOICE
 
 BIOMARKERS = (
@@ -116,6 +120,20 @@ def alert(name: str = "alert", **changes: Any) -> dict[str, Any]:
         "explanation": "sounds different",
         "evidence": {"limit": 3.0},
     } | changes
+
+
+def phq(name: str, day: dt.date, items: Sequence[int]) -> dict[str, Any]:
+    """Return PHQ answers of a day, a row of questionnaires: PHQ-9 or, with eight items, PHQ-8."""
+    at = dt.datetime.combine(day, dt.time(9), dt.UTC)
+    answers = Answers("PHQ-9" if len(items) == 9 else "PHQ-8", tuple(items), at, day)
+    row = accepted(answers, Arrival(key(f"phq {name} {day}"), key(name), day, "file"))
+    return asdict(row) | {"items": list(items)}
+
+
+def refused_phq(name: str, day: dt.date) -> dict[str, Any]:
+    """Return answers that were refused, though the ninth could be read."""
+    arrival = Arrival(key(f"refused {name} {day}"), key(name), day, "file")
+    return asdict(refused(QuestionnaireError("total_mismatch", "the total is not the sum"), arrival, item_9=1))
 
 
 def frame(*rows: dict[str, Any]) -> pd.DataFrame:
