@@ -26,7 +26,14 @@ from airflow.sdk import (  # type: ignore[attr-defined]  # its stub leaves out t
 
 from affect_pipeline.nights import Nights
 from affect_pipeline.notify import Message, Nobody, Notifier, notifier_of
-from affect_pipeline.orchestration import HOPELESS_ERRORS, landing_uri, night_of_run, nights_of_backfill, table_uri
+from affect_pipeline.orchestration import (
+    HOPELESS_ERRORS,
+    folder_uri,
+    landing_uri,
+    night_of_run,
+    nights_of_backfill,
+    table_uri,
+)
 from affect_pipeline.placement import CPU_QUEUE, GPU_QUEUE, configured_executor, gpu_executor_config
 from affect_pipeline.settings import get_settings
 
@@ -117,9 +124,17 @@ def _tables(*names: str) -> list[Asset]:
     return [Asset(table_uri(get_settings(), name)) for name in names]
 
 
+def _folders(*names: str) -> list[Asset]:
+    return [Asset(folder_uri(get_settings(), name)) for name in names]
+
+
+# Inlets and outlets are what OpenLineage tells: `tests/e2e/test_lineage.py` watches the warehouse and the state folder
+# while the stages run, and holds these lists against what was read and written.
 @task(
-    inlets=[Asset(landing_uri(get_settings()))],
-    outlets=_tables("patients", "deliveries", "journals"),
+    inlets=[Asset(landing_uri(get_settings())), *_tables("patients", "deliveries", "journals", "erasures")],
+    # Scores and biomarkers move with a recording that turns out to be another day's.
+    outlets=_folders("raw", "work")
+    + _tables("patients", "deliveries", "journals", "questionnaires", "scores", "biomarkers"),
 )
 def collect() -> list[int]:
     """Take in what arrived in the landing zone; return the shards to measure."""
@@ -130,7 +145,11 @@ def collect() -> list[int]:
     return list(result.shards)
 
 
-@task(doc_md="Decode and measure the recordings of one shard of patients.", inlets=_tables("journals"))
+@task(
+    doc_md="Decode and measure the recordings of one shard of patients.",
+    inlets=_folders("raw", "work"),
+    outlets=_folders("work"),
+)
 def measure(shard: int) -> dict[str, Any]:
     """Decode and measure the recordings of one shard of patients."""
     from affect_pipeline.stages.measure import measure as stage
@@ -140,8 +159,9 @@ def measure(shard: int) -> dict[str, Any]:
 
 @task(
     trigger_rule="none_failed",
-    inlets=_tables("journals"),
-    outlets=_tables("quality_checks", "audio_quality", "biomarkers", "journals"),
+    inlets=_folders("work") + _tables("journals", "deliveries", "scores", "alert_events"),
+    outlets=_folders("data-docs", "work")
+    + _tables("quality_checks", "audio_quality", "biomarkers", "journals", "nights"),
 )
 def validate() -> list[int]:
     """Judge every recording by the quality suite; return the shards to score."""
@@ -154,8 +174,8 @@ def validate() -> list[int]:
 
 @task(
     doc_md="Score the accepted recordings of one shard of patients with the champion model.",
-    inlets=_tables("journals"),
-    outlets=_tables("scores", "model_versions"),
+    inlets=_folders("work", "models") + _tables("journals"),
+    outlets=_folders("work") + _tables("scores", "model_versions"),
     **ON_GPU,
 )
 def score(shard: int) -> dict[str, Any]:
@@ -167,8 +187,16 @@ def score(shard: int) -> dict[str, Any]:
 
 @task(
     trigger_rule="none_failed",
-    inlets=_tables("scores", "biomarkers", "journals"),
-    outlets=_tables("monitored_days", "baselines", "drift_alerts", "alert_events"),
+    inlets=_folders("work") + _tables("scores", "biomarkers", "journals", "patients"),
+    outlets=_tables(
+        "monitored_days",
+        "baselines",
+        "chart_state",
+        "cohort_profiles",
+        "monitor_progress",
+        "drift_alerts",
+        "alert_events",
+    ),
 )
 def monitor() -> dict[str, Any]:
     """Compare every patient with their own baseline."""
@@ -177,7 +205,21 @@ def monitor() -> dict[str, Any]:
     return stage(get_settings(), current_nights()).as_dict()
 
 
-@task(inlets=_tables("journals", "scores", "drift_alerts"), outlets=_tables("nights", "runs"))
+@task(
+    inlets=_tables(
+        "patients",
+        "journals",
+        "deliveries",
+        "scores",
+        "biomarkers",
+        "audio_quality",
+        "model_versions",
+        "drift_alerts",
+        "alert_events",
+    ),
+    outlets=_folders("data-docs")
+    + _tables("nights", "runs", "notifications", "population_comparisons", "population_notices"),
+)
 def publish() -> dict[str, Any]:
     """Write the summary of the run, and tell the care team of new alerts."""
     from affect_pipeline.stages.publish import RunIdentity

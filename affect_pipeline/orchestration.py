@@ -96,6 +96,17 @@ def landing_uri(settings: Settings) -> str:
     return settings.landing if "://" in settings.landing else Path(settings.landing).resolve().as_uri()
 
 
+def folder_uri(settings: Settings, name: str) -> str:
+    """Return the URI of a folder of the installation's state, as lineage names it.
+
+    Examples
+    --------
+    >>> folder_uri(Settings(home=Path("/srv/affect")), "raw")
+    'file:///srv/affect/raw'
+    """
+    return (settings.home / name).as_uri()
+
+
 def table_uri(settings: Settings, table: str) -> str:
     """Return the URI of a warehouse table, as lineage names it: ``postgres://host:port/database/schema/table``.
 

@@ -28,6 +28,7 @@ from affect_pipeline.nights import Nights
 from affect_pipeline.privacy.erasure import erased_digest, erased_through
 from affect_pipeline.privacy.rotation import check_not_interrupted
 from affect_pipeline.settings import Settings
+from affect_pipeline.telemetry import measured
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class CollectResult:
         return asdict(self) | {"shards": list(self.shards)}
 
 
+@measured("collect")
 def collect(settings: Settings, nights: Nights) -> CollectResult:
     """Take in the deliveries of a range of nights and write the manifest of the run.
 

@@ -24,6 +24,7 @@ from affect_pipeline.journals.store import RawStore
 from affect_pipeline.nights import Nights
 from affect_pipeline.privacy.encryption import VoiceKeys, seal_samples
 from affect_pipeline.settings import Settings
+from affect_pipeline.telemetry import measured
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,6 +76,7 @@ def prepared_path(settings: Settings, nights: Nights, shard: int) -> Path:
     return settings.work_dir / nights.name / "prepared" / f"shard-{shard:03d}.arrow"
 
 
+@measured("measure")
 def measure(settings: Settings, nights: Nights, shard: int) -> MeasureResult:
     """Measure the recordings of one shard.
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from affect_pipeline.files import read_metadata
 from affect_pipeline.nights import Nights
 from affect_pipeline.settings import Settings
+from affect_pipeline.telemetry import measured
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -62,6 +63,7 @@ class MonitorResult:
         return asdict(self)
 
 
+@measured("monitor")
 def monitor(settings: Settings, nights: Nights) -> MonitorResult:
     """Bring baselines, charts and alerts up to the last night of a run, in one transaction.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from affect_pipeline import __version__
 from affect_pipeline.nights import Nights
 from affect_pipeline.notify import Message, Nobody, Notifier
 from affect_pipeline.settings import Settings
+from affect_pipeline.telemetry import measured
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -61,18 +62,22 @@ class PublishResult:
         Model version that scored; none if nothing was scored.
     n_shifts_told : int
         Number of shifts of the recordings as a whole that operators were told of.
+    waiting : dict of str to int
+        What waits after the run: recordings that were not judged, alerts that are open.
     """
 
     counts: dict[str, int]
     n_told: int
     model_digest: str | None
     n_shifts_told: int = 0
+    waiting: dict[str, int] = field(default_factory=dict, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain JSON values."""
         return asdict(self)
 
 
+@measured("publish")
 def publish(
     settings: Settings,
     nights: Nights,
@@ -118,12 +123,13 @@ def publish(
         counts |= population.counts
         row = _run_row(settings, nights, run, clock()) | {"counts": counts, "model_digest": model_digest}
         _record_run(connection, row)
+        waiting = dict(connection.execute(_statement("publish/count_waiting")).mappings().one())
     write_report(population, report_path(settings, nights))
     log_run_metrics(settings, nights, run.dag_id, counts, model_digest)
     people = notifier or Nobody()
     n_shifts = _tell_operators(engine, nights, people, clock)
     n_told = _tell(engine, nights, model_digest, people, clock, population)
-    return PublishResult(counts, n_told, model_digest, n_shifts)
+    return PublishResult(counts, n_told, model_digest, n_shifts, waiting)
 
 
 def settings_digest(settings: Settings) -> str:

@@ -26,6 +26,7 @@ from affect_pipeline.model.scorer import Scorer
 from affect_pipeline.nights import Nights
 from affect_pipeline.privacy.encryption import VoiceKeys, open_samples
 from affect_pipeline.settings import Settings
+from affect_pipeline.telemetry import measured
 
 SCORER_VERSION = 1
 """Raised when the way from samples to scores changes, so that stored scores are made anew."""
@@ -60,6 +61,7 @@ def open_scorer(folder: Path, settings: Settings) -> JournalScorer:
     return Scorer(folder, threads=settings.threads)
 
 
+@measured("score")
 def score(settings: Settings, nights: Nights, shard: int, opener: OpenScorer = open_scorer) -> ScoreResult:
     """Score the journals of one shard that were accepted, or accepted with a warning.
 

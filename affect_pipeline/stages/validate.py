@@ -18,6 +18,7 @@ from affect_pipeline.quality.suite import DocsTarget, SuiteResult, run_suite
 from affect_pipeline.quality.verdicts import Judged, Verdict, check_gate, check_rows, count_reasons, judge
 from affect_pipeline.settings import Settings
 from affect_pipeline.stages.measure import biomarker_columns, measure_path, quality_columns
+from affect_pipeline.telemetry import measured
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,6 +61,7 @@ def docs_path(settings: Settings, nights: Nights) -> Path:
     return settings.docs_dir / nights.name
 
 
+@measured("validate")
 def validate(settings: Settings, nights: Nights) -> ValidateResult:
     """Judge the measured journals of a run, write verdicts, Data Docs and the warehouse.
 

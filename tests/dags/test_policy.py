@@ -104,7 +104,7 @@ def test_lineage_names_tables_of_the_configured_warehouse_without_credentials(st
     tables = [uri for uri in uris if not uri.startswith("file:")]
 
     assert stage_dag["tasks"]["collect"]["inlets"][0].startswith("file:///")
-    assert stage_dag["tasks"]["score"]["outlets"][0] == "postgres://db.example.org:5432/clinic/affect/scores"
+    assert "postgres://db.example.org:5432/clinic/affect/scores" in stage_dag["tasks"]["score"]["outlets"]
     assert all(uri.startswith("postgres://db.example.org:5432/clinic/affect/") for uri in tables)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -23,9 +24,12 @@ from affect_pipeline.stack.local import LocalStack, local_stack
 from affect_pipeline.stages.in_process import STAGES
 from affect_pipeline.warehouse.embedded import embedded_server
 from affect_pipeline.warehouse.engine import connect
+from tests.dags.conftest import dag_facts, dags
 from tests.e2e.conftest import SmallCohort, content
 from tests.e2e.leaks import places_that_hold
 from tests.model.registries import copy_registry
+
+__all__ = ["dag_facts", "dags"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.stack]
 
@@ -144,16 +148,27 @@ def test_what_cannot_succeed_fails_at_once(history: LocalStack) -> None:
     assert collect["max_tries"] == 2
 
 
-def test_lineage_names_the_tables_that_each_stage_reads_and_writes(history: LocalStack, nightly: str) -> None:
+@pytest.mark.parametrize("dag_id", [NIGHTLY, BACKFILL])
+def test_lineage_names_what_each_task_of_both_dags_reads_and_writes(
+    history: LocalStack, nightly: str, dags: dict[str, Any], dag_id: str
+) -> None:
     events = [json.loads(line) for line in lineage_file(history.settings).read_text().splitlines()]
     complete = {event["job"]["name"]: event for event in events if event["eventType"] == "COMPLETE"}
+    home, landing = history.settings.home, Path(history.settings.landing)
 
-    scored = complete[f"{NIGHTLY}.score"]
-    assert ("postgres://localhost:5432", "affect.affect.scores") in [
-        (output["namespace"], output["name"]) for output in scored["outputs"]
-    ]
-    assert [source["namespace"] for source in complete[f"{NIGHTLY}.collect"]["inputs"]] == ["file"]
-    assert all(complete[f"{NIGHTLY}.{stage}"]["inputs"] for stage in STAGES)
+    def names(datasets: list[dict[str, str]]) -> set[str]:
+        """Return tables as ``affect/scores`` and folders by their name, after a look at where they are."""
+        for one in datasets:
+            assert one["namespace"] in {"postgres://localhost:5432", "file"}
+            where = Path(unquote(one["name"]))
+            assert one["namespace"] != "file" or where == landing or where.parent == home
+        return {unquote(one["name"]).replace("affect.affect.", "affect/").rsplit("/", 1)[-1] for one in datasets}
+
+    for stage, task in dags[dag_id]["tasks"].items():
+        event = complete[f"{dag_id}.{stage}"]
+        for said, which in ((event["inputs"], "inlets"), (event["outputs"], "outlets")):
+            assert names(said) == {uri.rsplit("/", 1)[-1] for uri in task[which]}, (stage, which)
+            assert said, (stage, which)
 
 
 def test_no_source_identifier_is_found_outside_the_landing_zone(
