@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -59,18 +59,28 @@ class AffectConfig:
         Raises
         ------
         ModelError
-            If it is not JSON, or has fields that are unknown.
+            If it is not a JSON object, or has fields that are unknown or of another type.
         """
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelError(f"{AFFECT_FILE} is not JSON: {error}") from error
-        unknown = set(values) - {f.name for f in fields(cls)}
+        if not isinstance(values, dict):
+            raise ModelError(f"{AFFECT_FILE} holds no JSON object")
+        usual = asdict(cls())
+        unknown = set(values) - set(usual)
         if unknown:
             raise ModelError(f"{AFFECT_FILE} has unknown fields {sorted(unknown)}")
+        for name, value in values.items():
+            if not isinstance(value, _JSON_TYPES.get(type(usual[name]), type(usual[name]))):
+                raise ModelError(f"{AFFECT_FILE}: {name} is of the wrong type; usual is {usual[name]!r}")
         for name in ("pooled_layers", "emotions"):
             values[name] = tuple(values.get(name, ()))
         return cls(**values)
+
+
+_JSON_TYPES: dict[type, type | tuple[type, ...]] = {float: (float, int), tuple: list}
+"""What JSON gives for a field of a type, where that is another type."""
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def file_digest(path: Path) -> str:
 def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also bad UTF-8
         raise ModelError(f"{path} is not JSON: {error}") from error
 
 

@@ -166,7 +166,7 @@ def _read_start(message: bytes | str) -> Start:
 def _text_type(message: bytes | str) -> str:
     try:
         return str(json.loads(message).get("type", ""))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return ""
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from affect_pipeline.errors import ModelError, UnsafeModel
-from affect_pipeline.model.encoder import AffectiveEncoder, copy_model, folder_digest, tiny_encoder
+from affect_pipeline.model.encoder import AffectConfig, AffectiveEncoder, copy_model, folder_digest, tiny_encoder
 from tests.audio import Voice, speech
 
 
@@ -122,6 +122,12 @@ def test_unknown_fields_of_the_configuration_are_refused(model: AffectiveEncoder
     (tmp_path / "affect.json").write_text('{"windows": 3}')
     with pytest.raises(ModelError, match="windows"):
         AffectiveEncoder.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["7", "[]", "{", "[" * 3000, '{"pooled_layers": 5}', '{"window_s": "long"}'])
+def test_a_configuration_that_makes_no_sense_is_refused(text: str):
+    with pytest.raises(ModelError, match=r"affect\.json"):
+        AffectConfig.from_json(text)
 
 
 def test_copying_a_model_leaves_other_files_behind(model: AffectiveEncoder, tmp_path: Path):

@@ -133,7 +133,7 @@ def test_an_unchanged_answer_is_not_sent_twice(ada: TestClient) -> None:
     assert other.status_code == 200
 
 
-@pytest.mark.parametrize("cursor", ["x", "WyJhIl0", "!!", "bnVsbA"])
+@pytest.mark.parametrize("cursor", ["x", "WyJhIl0", "!!", "bnVsbA", "W1tb" * 1000])
 def test_a_cursor_of_nobodys_making_is_refused(ada: TestClient, cursor: str) -> None:
     answer = ada.get(f"/alerts?cursor={cursor}")
 
