@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     )
     model_public_key_file: Path | None = Field(
         default=None,
-        description="Ed25519 public key (PEM). If set, only models signed by its owner are scored with.",
+        description="Elliptic-curve public key (PEM). If set, only models signed by its owner are scored with.",
     )
     keep_audio_days: int = Field(
         default=0, ge=0, description="Days after its night that a recording is kept; 0 keeps it until it is erased."

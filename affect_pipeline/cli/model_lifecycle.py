@@ -102,7 +102,7 @@ def new_key(
 @app.command()
 def sign(
     which: Which,
-    key: Annotated[Path, typer.Option(help="Private Ed25519 key, PEM.", exists=True)],
+    key: Annotated[Path, typer.Option(help="Private key, PEM; see new-key.", exists=True)],
 ) -> None:
     """Vouch for a registered version; with AFFECT_MODEL_PUBLIC_KEY_FILE set, others are refused."""
     from affect_pipeline.model.signing import sign as sign_version

@@ -22,7 +22,7 @@ from affect_pipeline.files import atomic_folder, read_json
 from affect_pipeline.model.encoder import AFFECT_FILE, copy_model, default_model_dir, read_metrics
 from affect_pipeline.model.lookup import DIGEST_TAG, ModelVersion, find_alias, from_milliseconds
 from affect_pipeline.model.provenance import provenance, verify_folder
-from affect_pipeline.model.signing import check_signature
+from affect_pipeline.model.signing import check_is_signed, check_signature
 from affect_pipeline.model.tracking import experiment_id, mlflow_client
 from affect_pipeline.settings import Settings
 
@@ -99,7 +99,7 @@ def fetch(settings: Settings, version: ModelVersion) -> Path:
     RegistryUnavailable
         If they have to be fetched and cannot be.
     """
-    check_signature(settings, version)
+    check_is_signed(settings, version)
     folder = settings.home / "models" / version.digest
     if not folder.exists():
         import mlflow.artifacts
@@ -113,6 +113,7 @@ def fetch(settings: Settings, version: ModelVersion) -> Path:
                 path.rename(temporary / path.name)
             shutil.rmtree(temporary / "fetched")
     verify_folder(folder, version.digest)
+    check_signature(settings, version, folder)
     return folder
 
 

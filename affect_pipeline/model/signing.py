@@ -1,15 +1,16 @@
 """Signatures of models: who vouches that these weights may score patients.
 
-The owner of an Ed25519 key (RFC 8032) signs the digest of a version, which covers its weights and configuration. The
-signature stands in the registry and beside the fetched weights. Where ``AFFECT_MODEL_PUBLIC_KEY_FILE`` names a public
-key, a version that its owner has not signed is refused before its weights are loaded, whoever moved the alias there.
+The owner of an elliptic-curve key (NIST P-256) signs the files of a version with `model-signing` (OpenSSF Model
+Signing: in-toto statements in Sigstore bundles; with a key of one's own, no service is asked). The signature stands in
+the registry and beside the fetched weights, where ``model_signing verify key`` can check it, too. Where
+``AFFECT_MODEL_PUBLIC_KEY_FILE`` names a public key, a version that its owner has not signed is refused before its
+weights are loaded, whoever moved the alias there.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,9 @@ from affect_pipeline.model.lookup import ModelVersion
 from affect_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+    from collections.abc import Iterator
 
 SIGNATURE_TAG = "affect.signature"
-_PURPOSE = b"affect model, version 1: "
 
 
 def new_key(private_file: Path) -> Path:
@@ -33,10 +33,10 @@ def new_key(private_file: Path) -> Path:
     SettingsError
         If the private file is there already.
     """
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-    key = Ed25519PrivateKey.generate()
+    key = generate_private_key(SECP256R1())
     try:
         descriptor = os.open(private_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
@@ -49,12 +49,12 @@ def new_key(private_file: Path) -> Path:
 
 
 def sign(settings: Settings, version: ModelVersion, private_file: Path) -> str:
-    """Sign a registered version, after its weights were verified; the signature is kept in the registry.
+    """Sign the files of a registered version, after they were verified; the signature is kept in the registry.
 
     Returns
     -------
     str
-        The signature, base64.
+        The signature, a Sigstore bundle (JSON).
 
     Raises
     ------
@@ -63,90 +63,132 @@ def sign(settings: Settings, version: ModelVersion, private_file: Path) -> str:
     SettingsError
         If the key cannot be read.
     """
+    from model_signing.signing import Config
+
     from affect_pipeline.model.registry import fetch
     from affect_pipeline.model.tracking import mlflow_client
 
     unsigned = settings.model_copy(update={"model_public_key_file": None})
-    fetch(unsigned, version)
-    signature = base64.b64encode(_private_key(private_file).sign(_message(version.digest))).decode()
+    folder = fetch(unsigned, version)
+    try:
+        signer = Config().use_elliptic_key_signer(private_key=private_file)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise SettingsError(
+            f"{private_file} is not a private elliptic-curve key in PEM without a password ({type(error).__name__}); "
+            "`affect model new-key` makes one"
+        ) from None
+    with tempfile.TemporaryDirectory() as scratch:
+        signer.sign(folder, Path(scratch, "signature"))
+        signature = Path(scratch, "signature").read_text()
     with mlflow_client(settings) as client:
         client.set_model_version_tag(version.name, str(version.version), SIGNATURE_TAG, signature)
-    write_text(signature, _kept(settings, version))
+    write_text(signature, signature_file(settings, version))
     return signature
 
 
-def check_signature(settings: Settings, version: ModelVersion) -> None:
-    """Refuse a version that the owner of the configured key has not signed; does nothing where no key is configured.
+def signatures(settings: Settings, version: ModelVersion) -> Iterator[str]:
+    """Yield the signature that was kept beside the weights, if there is one, then that of the registry.
 
     Raises
     ------
     SignatureRefused
-        If there is no signature, or it is not one of this key over this version.
+        If the registry has none.
+    RegistryUnavailable
+        If it has to be asked and cannot be.
+    """
+    kept = signature_file(settings, version)
+    if kept.exists():
+        yield kept.read_text()
+    from affect_pipeline.model.tracking import mlflow_client
+
+    with mlflow_client(settings) as client:
+        signature = client.get_model_version(version.name, str(version.version)).tags.get(SIGNATURE_TAG)
+    if signature is None:
+        raise SignatureRefused(
+            f"{_name(version)} is not signed: `affect model sign {version.version} --key FILE` signs it"
+        )
+    yield str(signature)
+
+
+def check_is_signed(settings: Settings, version: ModelVersion) -> None:
+    """Refuse a version without any signature before its weights are fetched; nothing where no key is configured.
+
+    Raises
+    ------
+    SignatureRefused
+        If it has none.
+    SettingsError
+        If the key cannot be read.
+    """
+    if settings.model_public_key_file is not None:
+        _check_public_key(settings.model_public_key_file)
+        next(iter(signatures(settings, version)))
+
+
+def check_signature(settings: Settings, version: ModelVersion, folder: Path) -> None:
+    """Refuse a version that the owner of the configured key has not signed; does nothing where no key is configured.
+
+    Parameters
+    ----------
+    settings : Settings
+        The installation.
+    version : ModelVersion
+        The version.
+    folder : Path
+        Its files; all of them have to be those that were signed.
+
+    Raises
+    ------
+    SignatureRefused
+        If there is no signature, or it is not one of this key over these files.
     SettingsError
         If the key cannot be read.
     RegistryUnavailable
         If the signature has to be fetched and cannot be.
     """
-    if settings.model_public_key_file is None:
+    key_file = settings.model_public_key_file
+    if key_file is None:
         return
-    key = _public_key(settings.model_public_key_file)
-    kept = _kept(settings, version)
-    if kept.exists() and _is_good(key, version.digest, kept.read_text()):
-        return
-    from affect_pipeline.model.tracking import mlflow_client
-
-    with mlflow_client(settings) as client:
-        signature = client.get_model_version(version.name, str(version.version)).tags.get(SIGNATURE_TAG)
-    name = f"version {version.version} of {version.name} ({version.digest[:12]})"
-    if signature is None:
-        raise SignatureRefused(f"{name} is not signed: `affect model sign {version.version} --key FILE` signs it")
-    if not _is_good(key, version.digest, signature):
-        raise SignatureRefused(
-            f"{name} is not signed by the owner of {settings.model_public_key_file}: the signature is another "
-            "key's, or another model's. Find out who put this version there before signing it."
-        )
-    write_text(signature, kept)
+    for signature in signatures(settings, version):
+        if _is_good(key_file, folder, signature):
+            write_text(signature, signature_file(settings, version))
+            return
+    raise SignatureRefused(
+        f"{_name(version)} is not signed by the owner of {key_file}: the signature is another "
+        "key's, or another model's. Find out who put this version there before signing it."
+    )
 
 
-def _is_good(key: Ed25519PublicKey, digest: str, signature: str) -> bool:
-    from cryptography.exceptions import InvalidSignature
+def signature_file(settings: Settings, version: ModelVersion) -> Path:
+    """Return where the signature of fetched weights is kept."""
+    return settings.home / "models" / f"{version.digest}.sig"
 
-    try:
-        key.verify(base64.b64decode(signature, validate=True), _message(digest))
-    except (InvalidSignature, binascii.Error):
-        return False
+
+def _is_good(key_file: Path, folder: Path, signature: str) -> bool:
+    from model_signing.verifying import Config
+
+    with tempfile.NamedTemporaryFile("w", suffix=".sig") as file:
+        file.write(signature)
+        file.flush()
+        try:
+            verifier = Config().use_elliptic_key_verifier(public_key=key_file)  # type: ignore[no-untyped-call]
+            verifier.verify(folder, Path(file.name))
+        except Exception:  # what is no bundle is refused in many ways
+            return False
     return True
 
 
-def _message(digest: str) -> bytes:
-    return _PURPOSE + digest.encode()
-
-
-def _kept(settings: Settings, version: ModelVersion) -> Path:
-    return settings.home / "models" / f"{version.digest}.signature"
-
-
-def _private_key(path: Path) -> Ed25519PrivateKey:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError) as error:
-        raise SettingsError(f"{path} is not a private key in PEM without a password ({type(error).__name__})") from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise SettingsError(f"{path} is no Ed25519 key; `affect model new-key` makes one")
-    return key
-
-
-def _public_key(path: Path) -> Ed25519PublicKey:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+def _check_public_key(path: Path) -> None:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
         key = load_pem_public_key(path.read_bytes())
     except (OSError, ValueError) as error:
         raise SettingsError(f"AFFECT_MODEL_PUBLIC_KEY_FILE: {path} is no public key ({type(error).__name__})") from None
-    if not isinstance(key, Ed25519PublicKey):
-        raise SettingsError(f"AFFECT_MODEL_PUBLIC_KEY_FILE: {path} is no Ed25519 key")
-    return key
+    if not isinstance(key, EllipticCurvePublicKey):
+        raise SettingsError(f"AFFECT_MODEL_PUBLIC_KEY_FILE: {path} is no elliptic-curve key")
+
+
+def _name(version: ModelVersion) -> str:
+    return f"version {version.version} of {version.name} ({version.digest[:12]})"

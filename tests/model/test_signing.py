@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from affect_pipeline.errors import DigestMismatch, SettingsError, SignatureRefused
-from affect_pipeline.model.encoder import WEIGHTS_FILE, tiny_encoder
+from affect_pipeline.model.encoder import METRICS_FILE, WEIGHTS_FILE, tiny_encoder
 from affect_pipeline.model.registry import register, resolve
-from affect_pipeline.model.signing import SIGNATURE_TAG, new_key, sign
+from affect_pipeline.model.signing import SIGNATURE_TAG, new_key, sign, signature_file
 from affect_pipeline.model.tracking import mlflow_client
 from affect_pipeline.settings import Settings
 from tests.model.registries import copy_registry, registry_template
@@ -37,6 +39,35 @@ def test_an_unsigned_model_is_refused_until_it_is_signed(trusting: Settings, key
     sign(trusting, resolve(trusting.model_copy(update={"model_public_key_file": None})).version, key)
 
     assert resolve(trusting).folder.is_dir()
+
+
+def test_the_signature_beside_the_weights_is_one_that_model_signing_verifies(trusting: Settings, key: Path) -> None:
+    version = register_of(trusting)
+    sign(trusting, version, key)
+    folder, beside = resolve(trusting).folder, signature_file(trusting, version)
+    command = [sys.executable, "-m", "model_signing", "verify", "key", str(folder), "--signature", str(beside)]
+
+    def verified() -> bool:
+        public = ["--public_key", str(trusting.model_public_key_file)]
+        return subprocess.run([*command, *public], capture_output=True, check=False).returncode == 0
+
+    assert verified()
+    (folder / METRICS_FILE).write_text("{}")
+    assert not verified()
+    with pytest.raises(SignatureRefused, match="is not signed by the owner"):
+        resolve(trusting)
+
+
+@pytest.mark.parametrize(
+    "signature", ["", "rubbish", "{}", '{"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json"}']
+)
+def test_what_is_no_signature_is_refused(trusting: Settings, signature: str) -> None:
+    version = register_of(trusting)
+    with mlflow_client(trusting) as client:
+        client.set_model_version_tag(version.name, str(version.version), SIGNATURE_TAG, signature)
+
+    with pytest.raises(SignatureRefused, match="is not signed by the owner"):
+        resolve(trusting)
 
 
 def test_a_signature_of_another_key_is_refused(trusting: Settings, key: Path, tmp_path: Path) -> None:
@@ -78,7 +109,7 @@ def test_what_is_no_key_is_said_to_be_none(trusting: Settings, key: Path) -> Non
     version = register_of(trusting)
     with pytest.raises(SettingsError, match="never overwritten"):
         new_key(key)
-    with pytest.raises(SettingsError, match="not a private key"):
+    with pytest.raises(SettingsError, match="not a private elliptic-curve key"):
         sign(trusting, version, trusting.model_public_key_file or key)
     with pytest.raises(SettingsError, match="AFFECT_MODEL_PUBLIC_KEY_FILE"):
         resolve(trusting.model_copy(update={"model_public_key_file": key}))
