@@ -104,12 +104,20 @@ def train(
         int, typer.Option(min=0, help="Steps of tuning the encoder itself with labels before; 0 for none.")
     ] = 0,
     bf16: Annotated[bool, typer.Option(help="Tune the encoder in bfloat16, on CPUs that have it.")] = False,
+    dp_epsilon: Annotated[
+        float | None, typer.Option(min=0.01, help="Fit the heads with differential privacy: what a speaker may lose.")
+    ] = None,
+    dp_delta: Annotated[float, typer.Option(min=1e-12, max=0.1, help="Below one in the number of speakers.")] = 1e-5,
     log: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Log the training to MLflow.")] = True,
 ) -> None:
     """Fit the heads for depression, valence, arousal and emotions, with speaker-independent folds.
 
-    With --encoder-steps the encoder is tuned first; figures are then of speakers that it never met.
+    With --encoder-steps the encoder is tuned first; figures are then of speakers that it never met. With --dp-epsilon
+    the heads are fitted by DP-SGD, and no figure is measured on the recordings.
     """
+    if dp_epsilon is not None:
+        _train_privately(encoder, out, corpus, work, (dp_epsilon, dp_delta, seed), encoder_steps, unlabelled, log)
+        return
     from affect_pipeline.model.encoder import AffectiveEncoder
     from affect_pipeline.model.evaluate import figures
     from affect_pipeline.model.heads import HeadPlan
@@ -137,6 +145,36 @@ def train(
 
         run_id = log_training(get_settings(), trained, plan, rows, out, curve)
         Console().print(f"MLflow run {run_id}")
+    Console().print(f"model in {out}")
+
+
+def _train_privately(
+    encoder: Path,
+    out: Path,
+    corpus: list[str] | None,
+    work: Path,
+    price: tuple[float, float, int],
+    encoder_steps: int,
+    unlabelled: list[str] | None,
+    log: bool,
+) -> None:
+    from affect_pipeline.errors import SettingsError
+    from affect_pipeline.model.encoder import AffectiveEncoder
+    from affect_pipeline.model.private_heads import PrivatePlan
+    from affect_pipeline.model.private_train import log_private_training, train_privately
+
+    if encoder_steps or unlabelled:
+        raise SettingsError("--dp-epsilon fits heads on labels alone: leave out --encoder-steps and --unlabelled")
+    plan = PrivatePlan(epsilon=price[0], delta=price[1], seed=price[2])
+    with _progress() as bar:
+        loaded = AffectiveEncoder.load(encoder)
+        trained = train_privately(loaded, _corpora(corpus), plan, work=work, done=_task(bar, "embedding", None))
+    trained.encoder.save(out)
+    Console().print(f"epsilon {trained.heads.epsilon:.3f} at delta {trained.heads.delta:g} a speaker", highlight=False)
+    if log:
+        from affect_pipeline.settings import get_settings
+
+        Console().print(f"MLflow run {log_private_training(get_settings(), trained, out)}")
     Console().print(f"model in {out}")
 
 

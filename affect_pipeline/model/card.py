@@ -85,14 +85,16 @@ FAILURES = """## Known failure modes
 def _data(affect: dict[str, Any]) -> str:
     training = affect.get("training", {})
     rows = [
-        (name, CORPORA.get(name, ""), entry["language"], entry["recordings"], entry["labelled"], entry["speakers"])
+        (name, CORPORA.get(name, ""), entry["language"], entry.get("recordings", "not told"),
+         entry.get("labelled", "not told"), entry["speakers"])
         for name, entry in sorted(training.get("corpora", {}).items())
-    ]
+    ]  # fmt: skip
     header = ("corpus", "what, licence", "language", "recordings", "labels used", "speakers")
     return (
         "## Training data of the heads\n\n"
         + _table(header, rows)
         + _heads(training.get("plan"))
+        + _privacy(training)
         + _fine_tuning(training.get("fine_tuning"))
         + _encoder(training.get("encoder"))
         + _notes(training)
@@ -124,6 +126,26 @@ def _heads(plan: dict[str, Any] | None) -> str:
             f"{heads['nuisance_strength']})"
         )
     return text + f". {CHOSEN}"
+
+
+def _privacy(training: dict[str, Any]) -> str:
+    """Say what a private training promises, and to whom."""
+    about = training.get("privacy")
+    if not about:
+        return ""
+    spent, plan = about["spent"], about["plan"]
+    before = ", ".join(training.get("before", [])) or "no labelled recordings"
+    return (
+        f"\n\n## Differential privacy of the heads\n\nThe heads were fitted by DP-SGD (Opacus): epsilon "
+        f"{spent['epsilon']:g} at delta {spent['delta']:g}. The unit is {about['unit']}: whoever sees the weights, and "
+        "knows everything about all other speakers, can tell whether a speaker taught them hardly better than that. "
+        f"Each of {plan['steps']} steps saw every speaker, whose gradient was cut to {plan['clip']:g}, with noise of "
+        f"{spent['noise_multiplier']:.3g} times that. Standardisation and calibration, and where the descent began, "
+        f"are those of a model that was taught by {before}; its speakers, and those whom the encoder heard, are "
+        "promised nothing. The scale of the logits was not calibrated anew, so that probabilities tell more from less "
+        "and not how likely. How many speakers there were is not hidden, how much each recorded is. Noise came from "
+        "PyTorch's generator, seeded by the operating system; it is no cryptographer's."
+    )
 
 
 def _fine_tuning(about: dict[str, Any] | None) -> str:
