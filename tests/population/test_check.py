@@ -139,6 +139,12 @@ def test_a_report_shows_what_shifted_and_names_no_patient(updated: Cohort) -> No
     assert 'src="http' not in page
 
 
+def test_the_order_in_which_patients_are_drawn_says_nothing_of_who_they_are(updated: Cohort) -> None:
+    for drawn in updated.check().drawn:
+        assert list(drawn.reference) == sorted(drawn.reference)
+        assert len(drawn.reference) == len(drawn.current) == drawn.comparison.paired.n_patients
+
+
 def test_where_nothing_could_be_compared_there_is_no_report(steady: Cohort, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text("of a run before")

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from affect_pipeline.nights import Nights
+from affect_pipeline.population.check import Drawn, PopulationCheck, report_path
+from affect_pipeline.population.compare import Comparison, Paired
+from affect_pipeline.population.report import write_report
 from tests.serving.browser import axe_script, chromium, served, violations
 from tests.serving.conftest import World
 
@@ -120,3 +126,26 @@ def test_pages_say_everything_without_a_script(world: World, browser: Browser) -
         expect(picture).to_be_visible(timeout=30_000)
         expect(page.get_by_role("heading", name="Recordings")).to_be_visible()
         page.close()
+
+
+def test_a_report_on_the_recordings_as_a_whole_is_drawn_behind_its_walls(world: World, browser: Browser) -> None:
+    one = Comparison(Paired("all", "everybody", "snr_db", 30, 30), "shifted", None, 3.0, 1.0, 1e-6, 1e-3)
+    drawn = Drawn(one, np.linspace(10, 30, 30), np.linspace(13, 33, 30))
+    night = Nights.one(date(2020, 1, 5))
+    assert write_report(PopulationCheck(night.last, (one,), (drawn,)), report_path(world.settings, night))
+    with served(world.app) as address:
+        page = browser.new_page()
+        complaints = log_in(page, address, world.tokens["ana"])
+        expect(page.get_by_role("heading", name="Today")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{address}/dashboard/population/{night.name}")
+        expect(page.get_by_text("signal to noise (dB), all recordings").first).to_be_visible()
+        expect(page.locator("svg.main-svg").first).to_be_visible()
+
+    assert page.evaluate("self.origin") == "null"
+    assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [
+        f"{address}/dashboard/population/{night.name}"
+    ]
+    assert [line for line in complaints if "population" in line] == []
