@@ -92,7 +92,9 @@ def fill(
         run("lay_bare")
     for step in ("fill_patients", "fill_model"):
         run(step)
-    run.each_month(("fill_journals", "fill_deliveries", "fill_quality", "fill_scores"), n_at_once)
+    run.each_month(
+        ("fill_journals", "fill_deliveries", "fill_quality", "fill_scores", "fill_questionnaires"), n_at_once
+    )
     run("fill_baselines")
     run.each_month(("fill_monitored_days",), n_at_once)
     if throw_away:

@@ -26,6 +26,7 @@ from affect_pipeline.serving import (
     words,
 )
 from affect_pipeline.serving.access import Identity, TokenIdentity
+from affect_pipeline.serving.agreement import AgreementCache
 from affect_pipeline.serving.database import Database
 from affect_pipeline.serving.inference import InferenceQueue, ScoresAudio
 from affect_pipeline.serving.models import champion
@@ -115,6 +116,7 @@ def create_app(
     metrics = health.ServiceMetrics(inference)
     app.state.settings, app.state.options, app.state.database = settings, options, database
     app.state.clock = clock
+    app.state.agreement = AgreementCache()
     app.state.signer, app.state.inference, app.state.metrics = signer, inference, metrics
     app.state.decoding = analyze.DecodingGate(executor)
     app.state.identity = identity or TokenIdentity(database, signer, lambda: clock().timestamp())

@@ -16,6 +16,9 @@ from typing import Any
 import altair as alt
 
 BLUE, ORANGE, GREEN, SKY, GREY = "#0072B2", "#D55E00", "#009E73", "#56B4E9", "#767676"
+PURPLE = "#A6508A"
+"""Their reddish purple, darker: it has to stand out on white and on black."""
+
 FIRST, END = "@first day", "@end"
 """Stand for the first day shown and the day after the last one."""
 
@@ -27,7 +30,7 @@ PAGE = "page"
 def trend(title: str) -> str:
     """Return the chart of one channel over time, as JSON.
 
-    Its data are ``onsets``, ``raised``, ``band``, ``values``, ``gaps`` and ``marks``.
+    Its data are ``onsets``, ``raised``, ``band``, ``values``, ``gaps`` and ``marks``, and ``phq`` on its own axis.
 
     Parameters
     ----------
@@ -35,7 +38,8 @@ def trend(title: str) -> str:
         Title of the value axis.
     """
     layers = [*_alert_layers(), *_band_layers(title), *_point_layers(title), *_gap_layers(), *_mark_layers()]
-    return _finish(alt.layer(*layers).properties(width=600, height=240), PAGE)
+    both = alt.layer(alt.layer(*layers), _phq_layer()).resolve_scale(y="independent")
+    return _finish(both.properties(width=600, height=240), PAGE)
 
 
 @lru_cache(maxsize=1)
@@ -81,6 +85,31 @@ def small_multiples(order: tuple[str, ...]) -> str:
     # An axis of its own below each: a shared one would stand below the empty place in the last row, too.
     own = chart.resolve_scale(y="independent").resolve_axis(x="independent")
     return _finish(own, None, {"columnWidth": 340})
+
+
+@lru_cache(maxsize=1)
+def agreement() -> str:
+    """Return correlations with their intervals, one below the other for each channel, as JSON; data ``agreement``."""
+    kinds = ["within patients", "between patients"]
+    base = alt.Chart(alt.NamedData("agreement"))
+    y = alt.Y("channel:N", title=None, sort=None, axis=alt.Axis(labelLimit=220))
+    apart = alt.YOffset("kind:N", sort=kinds)
+    colours = alt.Scale(domain=kinds, range=[BLUE, ORANGE])
+    colour = alt.Color("kind:N", title=None, scale=colours, legend=alt.Legend(orient="top"))
+    shape = alt.Shape("kind:N", title=None, scale=alt.Scale(domain=kinds, range=["circle", "square"]))
+    x = alt.X("r:Q", title="Correlation with the PHQ", scale=alt.Scale(domain=[-1, 1]))
+    tips = [
+        alt.Tooltip("channel:N", title="Channel"),
+        alt.Tooltip("kind:N", title="What"),
+        alt.Tooltip("r:Q", title="Correlation", format=".2f"),
+        alt.Tooltip("low:Q", title="from", format=".2f"),
+        alt.Tooltip("high:Q", title="to", format=".2f"),
+    ]
+    bars = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", y=y, yOffset=apart, color=colour)
+    points = base.mark_point(filled=True, size=70, opacity=1).encode(
+        x=x, y=y, yOffset=apart, color=colour, shape=shape, tooltip=tips
+    )
+    return _finish(alt.layer(bars, points).properties(width=600, height=alt.Step(18)), PAGE)
 
 
 @lru_cache(maxsize=64)
@@ -155,6 +184,24 @@ def _point_layers(title: str) -> list[alt.Chart]:
         ],
     )
     return [line, points]
+
+
+def _phq_layer() -> alt.Chart:
+    axis = alt.Axis(orient="right", grid=False, tickMinStep=1, titleColor=PURPLE)
+    points: alt.Chart = (
+        alt.Chart(alt.NamedData("phq"))
+        .mark_point(shape="diamond", filled=True, size=110, color=PURPLE, opacity=1)
+        .encode(
+            x=_day_axis(),
+            y=alt.Y("total:Q", title="PHQ total", scale=alt.Scale(domain=[0, 27]), axis=axis),
+            tooltip=[
+                _day_tip(),
+                alt.Tooltip("what:N", title="Questionnaire"),
+                alt.Tooltip("total:Q", title="Total"),
+            ],
+        )
+    )
+    return points
 
 
 def _gap_layers() -> list[alt.Chart]:

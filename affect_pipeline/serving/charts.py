@@ -24,7 +24,9 @@ Spec = dict[str, Any]
 Days = tuple[date, date]
 
 
-def trend_chart(channel: Row, days: Days, alerts: Sequence[Row], marks: Sequence[Row] = ()) -> Spec:
+def trend_chart(
+    channel: Row, days: Days, alerts: Sequence[Row], marks: Sequence[Row] = (), questionnaires: Sequence[Row] = ()
+) -> Spec:
     """Return one channel over time: values, the patient's own band, gaps, changes, onset and alerts.
 
     Parameters
@@ -37,6 +39,8 @@ def trend_chart(channel: Row, days: Days, alerts: Sequence[Row], marks: Sequence
         Alerts of the patient; their onset interval and the night they were raised are marked.
     marks : Sequence of dict
         Changes to mark: ``local_day`` and ``label``.
+    questionnaires : Sequence of dict
+        PHQ totals to show on an axis of their own: ``local_day``, ``instrument``, ``total``, None where refused.
 
     Returns
     -------
@@ -52,6 +56,11 @@ def trend_chart(channel: Row, days: Days, alerts: Sequence[Row], marks: Sequence
         values=[row for row in rows if row["value"] is not None],
         gaps=_gaps(rows, days),
         marks=_marks(marks, days),
+        phq=[
+            {"day": _iso(row["local_day"]), "total": row["total"], "what": row["instrument"]}
+            for row in questionnaires
+            if row["total"] is not None and days[0] <= row["local_day"] <= days[1]
+        ],
     )
 
 
@@ -152,6 +161,17 @@ def alert_weeks_chart(alerts: Sequence[Row], weeks: Sequence[Row]) -> Spec:
     return _fill(templates.stacked_bars(kinds, colours, "Alerts raised", "Week of"), counts=rows)
 
 
+def agreement_chart(rows: Sequence[Row]) -> Spec:
+    """Return correlations of voice and PHQ with their intervals, channel by channel.
+
+    Parameters
+    ----------
+    rows : Sequence of dict
+        As `agreement.chart_rows`.
+    """
+    return _fill(templates.agreement(), agreement=list(rows))
+
+
 def to_png(spec: Spec, width: int = PNG_WIDTH) -> bytes:
     """Return a chart as a PNG picture on a white ground, for e-mails and pages without a script.
 
@@ -234,8 +254,19 @@ def _fill(template: str, days: Days | None = None, **datasets: list[Row]) -> Spe
             template = template.replace(json.dumps(placeholder), _local(day))
     spec: Spec = json.loads(template)
     if "layer" in spec:  # a layer without data says nothing, but makes Vega warn of its infinite extent
-        spec["layer"] = [layer for layer in spec["layer"] if datasets.get(layer["data"]["name"])]
+        spec["layer"] = _with_data(spec["layer"], datasets)
     return {**spec, "datasets": {name: rows for name, rows in datasets.items() if rows}}
+
+
+def _with_data(layers: list[Spec], datasets: dict[str, list[Row]]) -> list[Spec]:
+    kept = []
+    for layer in layers:
+        if "layer" in layer:
+            inner = _with_data(layer["layer"], datasets)
+            kept += [{**layer, "layer": inner}] if inner else []
+        elif "data" not in layer or datasets.get(layer["data"]["name"]):
+            kept.append(layer)
+    return kept
 
 
 def _local(day: date) -> str:

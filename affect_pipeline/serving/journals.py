@@ -7,6 +7,7 @@ The sidecar is written first: a collector never finds a recording without one.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -45,6 +46,20 @@ class Sidecar(BaseModel):
     consent: bool = Field(description="Whether the patient consents to the analysis.")
     prompt: Text | None = Field(default=None, description="What the patient was asked to talk about.")
     language: Text | None = Field(default=None, description="BCP 47.", examples=["de"])
+    questionnaire: dict[str, Any] | None = Field(
+        default=None,
+        description="PHQ-9 or PHQ-8 answers, as JSON: `instrument`, `items` in order from 0 to 3, and if wanted "
+        "`answered_at` and `total`.",
+        examples=[{"instrument": "PHQ-9", "items": [1, 2, 0, 1, 0, 0, 1, 0, 0]}],
+    )
+
+    @field_validator("questionnaire", mode="before")
+    @classmethod
+    def _from_json(cls, value: object) -> object:
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError("must be JSON") from None
 
     @field_validator("time_zone")
     @classmethod
@@ -138,6 +153,7 @@ async def deliver_journal(request: Request, person: Uploader) -> Response:
     patient_id, sidecar = _read_form(upload)
     suffix = _suffix_of(upload.content)
     night: date = request.app.state.clock().astimezone(UTC).date()
+    _check_questionnaire(sidecar, night)
     landing = Landing(request.app.state.settings.landing)
     done = await run_in_threadpool(partial(landing.deliver, upload.content, suffix, patient_id, sidecar, night))
     return Response(to_json(done), 200 if done["already_there"] else 201, media_type="application/json")
@@ -166,6 +182,17 @@ def _read_form(upload: Upload) -> tuple[str, Sidecar]:
             reason="sidecar_malformed",
             errors=errors,
         ) from None
+
+
+def _check_questionnaire(sidecar: Sidecar, night: date) -> None:
+    """Refuse answers that the night would refuse, while whoever sends them can still mend them."""
+    from affect_pipeline.journals.questionnaires import Arrival, read_questionnaire
+
+    note = sidecar.model_dump_json(exclude_none=True).encode()
+    row = read_questionnaire(note, Arrival("", "", night, "journal"))
+    if row is not None and row.problem and sidecar.consent:
+        detail = f"The questionnaire was not understood: {row.problem_detail}."
+        raise Problem(422, "invalid-request", "The request is not valid", detail, reason=row.problem)
 
 
 def _suffix_of(content: bytes) -> str:

@@ -99,6 +99,14 @@ def population(queries: Queries) -> dict[str, Any] | None:
     return {**found, "shifts": shifts}
 
 
+def refused_questionnaires(queries: Queries, shown: dict[str, Any]) -> list[Row]:
+    """Return why questionnaires of the nights of a `quality` were refused, in counts."""
+    if shown["last_night"] is None:
+        return []
+    span = {"first_night": shown["first_night"], "last_night": shown["last_night"]}
+    return queries.rows("summarise_refused_questionnaires", **span)
+
+
 def run_page(queries: Queries, limit: int, cursor: str | None = None) -> dict[str, Any]:
     """Return one page of runs, as `RunPage`."""
     after = decode_cursor(cursor, (str, str)) or [None, None]

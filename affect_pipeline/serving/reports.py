@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING
 
 from affect_pipeline.serving import charts, words
 from affect_pipeline.serving.pages.moved import moved_channels
-from affect_pipeline.serving.pages.patient import patient_charts, patient_journals, patient_marks
+from affect_pipeline.serving.pages.patient import (
+    patient_charts,
+    patient_journals,
+    patient_marks,
+    patient_questionnaires,
+)
 from affect_pipeline.serving.patients import patient, trend
 
 if TYPE_CHECKING:
@@ -101,10 +106,11 @@ def report_svg(queries: Queries, patient_key: str, first_day: date | None, last_
     days = (shown["first_day"], shown["last_day"])
     journals = patient_journals(queries, row, 2000, days)
     marks = patient_marks(queries, shown)
+    questionnaires = patient_questionnaires(queries, patient_key)
     sheet = Sheet()
     _head(sheet, row, days, journals)
     for name in ("trend", "evidence"):
-        spec = patient_charts(shown, marks, name)
+        spec = patient_charts(shown, marks, name, questionnaires)
         if spec is not None:
             sheet.chart(spec)
     _alerts(sheet, [alert for alert in shown["alerts"] if days[0] <= alert["opened_night"]])

@@ -99,7 +99,27 @@ REASONS: Mapping[str, str] = {
     "consent_missing": "consent is not recorded",
     "consent_withdrawn": "consent was withdrawn",
     "tampered": "the kept recording was changed",
+    "questionnaire_malformed": "the questionnaire cannot be read",
+    "instrument_unknown": "it is neither a PHQ-9 nor a PHQ-8",
+    "items_malformed": "not every question was answered by a number from 0 to 3",
+    "total_mismatch": "the total is not the sum of the answers",
+    "answered_in_future": "the answers claim to be from the future",
+    "unreadable": "the file could not be read",
 }
+
+PHQ_ANSWERS = ("not at all", "several days", "more than half the days", "nearly every day")
+"""What 0 to 3 stand for: how often, over the last two weeks."""
+
+PHQ_DISCLAIMER = (
+    "The PHQ is a screening questionnaire, not a diagnosis. It asks how often, over the last two weeks, each of nine "
+    "problems (eight in the PHQ-8) bothered somebody, from 0 (not at all) to 3 (nearly every day)."
+)
+
+SELF_HARM = (
+    "Question 9 of the PHQ-9 asks about thoughts of being better off dead or of hurting oneself. Speak with the "
+    "patient today, by your own procedure. This is not a crisis service: answers are read once a night, and nobody "
+    "has been called."
+)
 
 BASELINE_STATES: Mapping[str, str] = {
     "ready": "compared with their own baseline",

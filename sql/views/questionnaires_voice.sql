@@ -14,7 +14,18 @@ ORDER BY a.patient_key, a.local_day, a.answered_at DESC, a.questionnaire_id;
 
 COMMENT ON VIEW affect.phq_days IS 'The last PHQ answers of each patient and local day.';
 
+-- Each of the fourteen days is looked up by itself: a range of days would be read again for every questionnaire.
 CREATE VIEW affect.phq_voice_pairs WITH (security_invoker = true) AS
+WITH fortnight_days AS MATERIALIZED (
+    SELECT
+        q.patient_key,
+        q.local_day,
+        q.phq8,
+        q.local_day - back.n_days AS voice_day
+    FROM affect.phq_days AS q
+    CROSS JOIN generate_series(0, 13) AS back (n_days)
+)
+
 SELECT
     v.patient_key,
     v.model_digest,
@@ -25,10 +36,10 @@ SELECT
     v.n_days
 FROM (
     SELECT
-        q.patient_key,
+        f.patient_key,
         d.model_digest,
-        q.local_day,
-        q.phq8,
+        f.local_day,
+        f.phq8,
         count(*) AS n_days,
         avg(d.depression) AS depression,
         avg(d.valence) AS valence,
@@ -37,10 +48,9 @@ FROM (
         avg(d.speech_rate) AS speech_rate,
         avg(d.pause_rate) AS pause_rate,
         avg(d.energy_variability) AS energy_variability
-    FROM affect.phq_days AS q
-    INNER JOIN affect.monitored_days AS d
-        ON q.patient_key = d.patient_key AND d.local_day BETWEEN q.local_day - 13 AND q.local_day
-    GROUP BY q.patient_key, d.model_digest, q.local_day, q.phq8
+    FROM fortnight_days AS f
+    INNER JOIN affect.monitored_days AS d ON f.patient_key = d.patient_key AND f.voice_day = d.local_day
+    GROUP BY f.patient_key, d.model_digest, f.local_day, f.phq8
     HAVING count(*) >= 3
 ) AS v
 CROSS JOIN
@@ -183,20 +193,27 @@ COMMENT ON VIEW affect.phq_changes IS
 -- Area under the curve of a voice channel's change for a PHQ rise, with the interval of Obuchowski (Biometrics 1997,
 -- 53:567-578), which knows that the changes of one patient belong together.
 CREATE VIEW affect.phq_change_auc WITH (security_invoker = true) AS
-WITH changes AS (
+WITH in_order AS (
     SELECT
-        later.model_digest,
-        later.channel,
-        c.patient_key,
-        c.rose,
-        later.voice - earlier.voice AS moved
-    FROM affect.phq_changes AS c
-    INNER JOIN affect.phq_voice_pairs AS later
-        ON c.patient_key = later.patient_key AND c.local_day = later.local_day
-    INNER JOIN affect.phq_voice_pairs AS earlier
-        ON
-            c.patient_key = earlier.patient_key AND c.day_before = earlier.local_day
-            AND later.model_digest = earlier.model_digest AND later.channel = earlier.channel
+        p.model_digest,
+        p.channel,
+        p.patient_key,
+        p.local_day - lag(p.local_day) OVER own AS n_days,
+        p.phq8 - lag(p.phq8) OVER own AS change,
+        p.voice - lag(p.voice) OVER own AS moved
+    FROM affect.phq_voice_pairs AS p
+    WINDOW own AS (PARTITION BY p.model_digest, p.channel, p.patient_key ORDER BY p.local_day)
+),
+
+changes AS (
+    SELECT
+        o.model_digest,
+        o.channel,
+        o.patient_key,
+        o.change >= 5 AS rose,
+        o.moved
+    FROM in_order AS o
+    WHERE o.n_days <= 42
 ),
 
 ranked AS (
@@ -290,7 +307,7 @@ WHERE e.auc IS NOT NULL;
 
 COMMENT ON VIEW affect.phq_change_auc IS
 'How well a change of a voice channel tells a PHQ rise of five points from other changes, with a 95 % interval: 0.5 is '
-'chance; below it, the channel falls when the PHQ rises.';
+'chance; below it, the channel falls when the PHQ rises. Changes are between pairs, six weeks apart at most.';
 
 -- Alerts of worsening against what the PHQ did. Intervals are Wilson's (Journal of the American Statistical
 -- Association 1927) and take alerts and rises as independent.

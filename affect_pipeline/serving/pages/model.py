@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from affect_pipeline.errors import AffectError
 from affect_pipeline.model.lookup import find_alias
+from affect_pipeline.serving import charts
 from affect_pipeline.serving.access import Reader, database_of
+from affect_pipeline.serving.agreement import Agreement, AgreementCache, chart_rows, interval
+from affect_pipeline.serving.database import Queries
 from affect_pipeline.serving.inference import InferenceQueue
+from affect_pipeline.serving.pages.assets import vega_version
 from affect_pipeline.serving.pages.render import page
+from affect_pipeline.serving.paging import answer
+from affect_pipeline.serving.problems import not_found
 from affect_pipeline.settings import Settings
 
 router = APIRouter()
 MODELS = 20
+ModelDigest = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 log = logging.getLogger(__name__)
 
 
@@ -25,6 +32,7 @@ def model_page(request: Request, person: Reader) -> Response:
     """Show the models that scored anything, and the one that live analysis uses."""
     with database_of(request).as_person(person.login) as queries:
         models = queries.rows("list_models", page_size=MODELS)
+        found = _agreement(request, queries, person.login)
     roles = roles_of_models(request.app.state.settings)
     inference: InferenceQueue = request.app.state.inference
     scorer: Any = inference.scorer
@@ -38,7 +46,36 @@ def model_page(request: Request, person: Reader) -> Response:
         ],
         live=_live(scorer),
         loading=scorer is None and inference.failure is None,
+        n_answered=found.n_answered,
+        agreement=[(digest, *found.of_model(digest)) for digest in found.models],
+        interval=interval,
+        vega=vega_version(),
     )
+
+
+@router.get("/dashboard/model/charts/{digest}/phq.json", name="agreement_chart")
+def agreement_chart(request: Request, person: Reader, digest: ModelDigest) -> Response:
+    """Return correlations of one model's channels with the PHQ as Vega-Lite."""
+    return answer(request, _agreement_chart(request, person.login, digest))
+
+
+@router.get("/dashboard/model/charts/{digest}/phq.png", name="agreement_picture")
+def agreement_picture(request: Request, person: Reader, digest: ModelDigest) -> Response:
+    """Return the same chart as a picture."""
+    return Response(charts.to_png(_agreement_chart(request, person.login, digest)), media_type="image/png")
+
+
+def _agreement_chart(request: Request, login: str, digest: str) -> charts.Spec:
+    with database_of(request).as_person(login) as queries:
+        rows = chart_rows(_agreement(request, queries, login).of_model(digest)[0])
+    if not rows:
+        raise not_found("chart")
+    return charts.agreement_chart(rows)
+
+
+def _agreement(request: Request, queries: Queries, login: str) -> Agreement:
+    cache: AgreementCache = request.app.state.agreement
+    return cache.get(queries, login)
 
 
 def roles_of_models(settings: Settings) -> dict[str, str]:

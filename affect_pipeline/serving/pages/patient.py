@@ -15,13 +15,14 @@ from affect_pipeline.serving.database import Queries, Row
 from affect_pipeline.serving.overview import last_night
 from affect_pipeline.serving.pages.assets import vega_version
 from affect_pipeline.serving.pages.render import page
-from affect_pipeline.serving.pages.today import with_words
+from affect_pipeline.serving.pages.today import in_words, with_words
 from affect_pipeline.serving.paging import answer
 from affect_pipeline.serving.patients import PatientKey, patient, trend
 from affect_pipeline.serving.problems import not_found
 
 router = APIRouter()
 JOURNALS = 30
+QUESTIONNAIRES = 60
 RANGES = (30, 60, 120, 365)
 Days = Annotated[int, Query(ge=7, le=1100)]
 ChartName = Annotated[str, Path(max_length=20)]
@@ -40,6 +41,8 @@ def patient_page(request: Request, person: Reader, patient_key: PatientKey, days
         night = last_night(queries)
         journals = patient_journals(queries, row, JOURNALS)
         marks = patient_marks(queries, shown)
+        questionnaires = patient_questionnaires(queries, patient_key)
+        self_harm = queries.row("get_self_harm", patient_key=patient_key)
         alerts = [{**with_words(alert, night), **_history(queries, alert)} for alert in shown["alerts"]]
     return page(
         request,
@@ -50,6 +53,8 @@ def patient_page(request: Request, person: Reader, patient_key: PatientKey, days
         alerts=alerts,
         journals=[_journal_in_words(journal, row["time_zone"]) for journal in journals],
         marks=marks,
+        questionnaires=questionnaires,
+        self_harm=in_words(self_harm) if self_harm else None,
         summary=[_channel_summary(channel) for channel in shown["channels"] if channel["channel"] != "combined"],
         days=days,
         ranges=RANGES,
@@ -83,7 +88,9 @@ def patient_picture(
     return Response(charts.to_png(_chart(request, person.login, patient_key, name, days)), media_type="image/png")
 
 
-def patient_charts(shown: Row, marks: Sequence[Row], name: str) -> charts.Spec | None:
+def patient_charts(
+    shown: Row, marks: Sequence[Row], name: str, questionnaires: Sequence[Row] = ()
+) -> charts.Spec | None:
     """Return one of a patient's charts, or None if there is nothing to draw.
 
     Parameters
@@ -94,12 +101,14 @@ def patient_charts(shown: Row, marks: Sequence[Row], name: str) -> charts.Spec |
         Changes to mark, as `patient_marks` returns them.
     name : str
         One of `CHARTS`.
+    questionnaires : Sequence of dict
+        As `patient_questionnaires` returns them.
     """
     days = (shown["first_day"], shown["last_day"])
     by_name = {channel["channel"]: channel for channel in shown["channels"]}
     main = next((by_name[channel] for channel in MAIN_CHANNELS if channel in by_name), None)
     if name == "trend" and main is not None:
-        return charts.trend_chart(main, days, shown["alerts"], marks)
+        return charts.trend_chart(main, days, shown["alerts"], marks, questionnaires)
     if name == "evidence" and "combined" in by_name:
         return charts.evidence_chart(by_name["combined"], days, shown["alerts"])
     others = [channel for channel in shown["channels"] if channel["channel"] not in NOT_DRAWN]
@@ -122,6 +131,11 @@ def patient_journals(queries: Queries, row: Row, limit: int, days: tuple[date, d
     )
 
 
+def patient_questionnaires(queries: Queries, patient_key: str) -> list[Row]:
+    """Return the newest questionnaires of a patient, newest first, and those that were refused."""
+    return queries.rows("list_patient_questionnaires", patient_key=patient_key, page_size=QUESTIONNAIRES)
+
+
 def patient_marks(queries: Queries, shown: Row) -> list[Row]:
     """Return the days of a trend on which the device or the model changed: ``local_day`` and ``label``."""
     span = {name: shown[name] for name in ("patient_key", "first_day", "last_day")}
@@ -133,7 +147,8 @@ def _chart(request: Request, login: str, patient_key: str, name: str, days: int)
         row = patient(queries, patient_key)
         shown = _trend(queries, row, days)
         marks = patient_marks(queries, shown) if name == "trend" else []
-    spec = patient_charts(shown, marks, name)
+        questionnaires = patient_questionnaires(queries, patient_key) if name == "trend" else []
+    spec = patient_charts(shown, marks, name, questionnaires)
     if spec is None:
         raise not_found("chart")
     return spec

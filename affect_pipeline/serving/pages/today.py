@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -22,6 +23,9 @@ from affect_pipeline.serving.schemas import AlertState
 router = APIRouter()
 PAGE_SIZE = 25
 SHORT_LIST = 12
+SELF_HARM_NIGHTS = 14
+"""How long an answer to the ninth question stays on the page: until the next PHQ is due."""
+
 KINDS = {"acknowledge": "acknowledged", "resolve": "resolved", "comment": "commented"}
 VIEWS: dict[str, list[AlertState]] = {
     "open": ["new", "acknowledged"],
@@ -45,6 +49,7 @@ def today_page(
         alerts = alert_page(queries, PAGE_SIZE, cursor, states)
         teams = burden(request.app.state.settings, queries.rows("summarise_alert_burden"))
         values = _around(queries, night)
+        self_harm = _self_harm(queries, night)
         whole = population(queries)
     rows = [with_words(alert, night) for alert in alerts["alerts"]]
     return page(
@@ -58,6 +63,7 @@ def today_page(
         next_cursor=alerts["next_cursor"],
         over_budget=[team for team in teams if team.exceeded],
         may_act=person.may_act,
+        self_harm=self_harm,
         shifted=whole if whole and whole["shifts"] else None,
         shift_in_words=shift_in_words,
         **values,
@@ -99,6 +105,17 @@ def with_words(alert: Row, night: Row | None) -> Row:
         "moved": moved_channels(alert["channels"]),
         "last_action_local": words.local_time(alert["last_action_at"], alert["time_zone"]),
     }
+
+
+def _self_harm(queries: Queries, night: Row | None) -> list[Row]:
+    """Return who answered the ninth question of the PHQ-9 with more than "not at all", lately."""
+    first = night["night"] - timedelta(days=SELF_HARM_NIGHTS - 1) if night else date.min
+    return [in_words(row) for row in queries.rows("list_recent_self_harm", first_night=first)]
+
+
+def in_words(answer: Row) -> Row:
+    """Return an answer to the ninth question with what a page says about it."""
+    return {**answer, "how_often": words.PHQ_ANSWERS[answer["item_9"]]}
 
 
 def _around(queries: Queries, night: Row | None) -> dict[str, Any]:
