@@ -102,11 +102,13 @@ def check_population(
     """
     rules = rules or Rules()
     limits = {name: getattr(rules, name) for name in ("min_current", "min_reference", "max_patients")}
+    _execute(connection, "load/tune_session")
     _execute(connection, "collect_patients", **rules.windows(nights.last), **limits, model_digest=model_digest or "")
     rows = _execute(connection, "summarise_parts").mappings().all()
     found = [Paired(**dict(row)) for row in rows] or [Paired("all", "everybody", "quarantined", 0, 0)]
     comparisons = compare(found, rules)
     _write(connection, nights.last, comparisons)
+    _execute(connection, "load/restore_session")
     drawn = tuple(_draw(connection, one) for one in _worth_drawing(comparisons))
     _execute(connection, "drop_patients")
     return PopulationCheck(nights.last, tuple(comparisons), drawn)
@@ -196,4 +198,4 @@ def _row(night: date, one: Comparison) -> dict[str, Any]:
 def _execute(connection: sa.Connection, name: str, **values: object) -> sa.CursorResult[Any]:
     from affect_pipeline.warehouse.queries import sql
 
-    return connection.execute(sa.text(sql(f"population/{name}")), values)
+    return connection.execute(sa.text(sql(name if "/" in name else f"population/{name}")), values)

@@ -54,7 +54,7 @@ class Rules:
     min_patients: int = 10
     alpha: float = 0.01
     min_effect: float = 0.25
-    max_patients: int = 20_000
+    max_patients: int = 10_000
 
     def windows(self, night: date) -> dict[str, date]:
         """Return first and last night of both windows, for a run that ends on `night`."""

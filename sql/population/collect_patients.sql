@@ -17,7 +17,7 @@ recordings AS (
         journals.journal_id,
         journals.local_day,
         journals.patient_key,
-        journals.status,
+        cast(cast(journals.status = 'quarantined' AS integer) AS double precision) AS quarantined,
         journals.night >= :current_first AS is_current,
         coalesce(journals.device, 'not named') AS device,
         coalesce(journals.clinic, 'not named') AS clinic,
@@ -27,7 +27,9 @@ recordings AS (
     WHERE journals.night BETWEEN :reference_first AND :current_last AND journals.status <> 'pending'
 ),
 
-measured AS (
+-- Few rows a patient from here on: most have one device, clinic and language. regr_* of a measure with itself are its
+-- count, mean and sum of squared deviations, all from one pass.
+counted AS (
     SELECT
         recordings.patient_key,
         recordings.is_current,
@@ -35,35 +37,96 @@ measured AS (
         recordings.clinic,
         recordings.language,
         null AS model_digest,
-        listed.measure,
-        listed.value
+        ARRAY[
+            'f0_median_hz',
+            'f0_range_st',
+            'f0_sd_st',
+            'voiced_ratio',
+            'speech_rate_hz',
+            'pause_rate_per_min',
+            'pause_mean_s',
+            'energy_mean_db',
+            'energy_sd_db',
+            'spectral_slope_db_per_octave',
+            'spectral_centroid_hz',
+            'spectral_flatness',
+            'duration_s',
+            'speech_ratio',
+            'snr_db',
+            'clipping_ratio',
+            'level_dbfs',
+            'bandwidth_hz',
+            'quarantined'
+        ] AS measures,
+        ARRAY[
+            regr_count(sound.f0_median_hz, sound.f0_median_hz),
+            regr_count(sound.f0_range_st, sound.f0_range_st),
+            regr_count(sound.f0_sd_st, sound.f0_sd_st),
+            regr_count(sound.voiced_ratio, sound.voiced_ratio),
+            regr_count(sound.speech_rate_hz, sound.speech_rate_hz),
+            regr_count(sound.pause_rate_per_min, sound.pause_rate_per_min),
+            regr_count(sound.pause_mean_s, sound.pause_mean_s),
+            regr_count(sound.energy_mean_db, sound.energy_mean_db),
+            regr_count(sound.energy_sd_db, sound.energy_sd_db),
+            regr_count(sound.spectral_slope_db_per_octave, sound.spectral_slope_db_per_octave),
+            regr_count(sound.spectral_centroid_hz, sound.spectral_centroid_hz),
+            regr_count(sound.spectral_flatness, sound.spectral_flatness),
+            regr_count(audio.duration_s, audio.duration_s),
+            regr_count(audio.speech_ratio, audio.speech_ratio),
+            regr_count(audio.snr_db, audio.snr_db),
+            regr_count(audio.clipping_ratio, audio.clipping_ratio),
+            regr_count(audio.level_dbfs, audio.level_dbfs),
+            regr_count(audio.bandwidth_hz, audio.bandwidth_hz),
+            regr_count(recordings.quarantined, recordings.quarantined)
+        ] AS counts,
+        ARRAY[
+            regr_avgx(sound.f0_median_hz, sound.f0_median_hz),
+            regr_avgx(sound.f0_range_st, sound.f0_range_st),
+            regr_avgx(sound.f0_sd_st, sound.f0_sd_st),
+            regr_avgx(sound.voiced_ratio, sound.voiced_ratio),
+            regr_avgx(sound.speech_rate_hz, sound.speech_rate_hz),
+            regr_avgx(sound.pause_rate_per_min, sound.pause_rate_per_min),
+            regr_avgx(sound.pause_mean_s, sound.pause_mean_s),
+            regr_avgx(sound.energy_mean_db, sound.energy_mean_db),
+            regr_avgx(sound.energy_sd_db, sound.energy_sd_db),
+            regr_avgx(sound.spectral_slope_db_per_octave, sound.spectral_slope_db_per_octave),
+            regr_avgx(sound.spectral_centroid_hz, sound.spectral_centroid_hz),
+            regr_avgx(sound.spectral_flatness, sound.spectral_flatness),
+            regr_avgx(audio.duration_s, audio.duration_s),
+            regr_avgx(audio.speech_ratio, audio.speech_ratio),
+            regr_avgx(audio.snr_db, audio.snr_db),
+            regr_avgx(audio.clipping_ratio, audio.clipping_ratio),
+            regr_avgx(audio.level_dbfs, audio.level_dbfs),
+            regr_avgx(audio.bandwidth_hz, audio.bandwidth_hz),
+            regr_avgx(recordings.quarantined, recordings.quarantined)
+        ] AS means,
+        ARRAY[
+            regr_sxx(sound.f0_median_hz, sound.f0_median_hz),
+            regr_sxx(sound.f0_range_st, sound.f0_range_st),
+            regr_sxx(sound.f0_sd_st, sound.f0_sd_st),
+            regr_sxx(sound.voiced_ratio, sound.voiced_ratio),
+            regr_sxx(sound.speech_rate_hz, sound.speech_rate_hz),
+            regr_sxx(sound.pause_rate_per_min, sound.pause_rate_per_min),
+            regr_sxx(sound.pause_mean_s, sound.pause_mean_s),
+            regr_sxx(sound.energy_mean_db, sound.energy_mean_db),
+            regr_sxx(sound.energy_sd_db, sound.energy_sd_db),
+            regr_sxx(sound.spectral_slope_db_per_octave, sound.spectral_slope_db_per_octave),
+            regr_sxx(sound.spectral_centroid_hz, sound.spectral_centroid_hz),
+            regr_sxx(sound.spectral_flatness, sound.spectral_flatness),
+            regr_sxx(audio.duration_s, audio.duration_s),
+            regr_sxx(audio.speech_ratio, audio.speech_ratio),
+            regr_sxx(audio.snr_db, audio.snr_db),
+            regr_sxx(audio.clipping_ratio, audio.clipping_ratio),
+            regr_sxx(audio.level_dbfs, audio.level_dbfs),
+            regr_sxx(audio.bandwidth_hz, audio.bandwidth_hz),
+            regr_sxx(recordings.quarantined, recordings.quarantined)
+        ] AS deviations
     FROM recordings
     LEFT JOIN affect.biomarkers AS sound
         ON recordings.local_day = sound.local_day AND recordings.journal_id = sound.journal_id
     LEFT JOIN affect.audio_quality AS audio ON recordings.journal_id = audio.journal_id
-    CROSS JOIN
-        LATERAL (
-            VALUES
-            ('f0_median_hz', sound.f0_median_hz),
-            ('f0_range_st', sound.f0_range_st),
-            ('f0_sd_st', sound.f0_sd_st),
-            ('voiced_ratio', sound.voiced_ratio),
-            ('speech_rate_hz', sound.speech_rate_hz),
-            ('pause_rate_per_min', sound.pause_rate_per_min),
-            ('pause_mean_s', sound.pause_mean_s),
-            ('energy_mean_db', sound.energy_mean_db),
-            ('energy_sd_db', sound.energy_sd_db),
-            ('spectral_slope_db_per_octave', sound.spectral_slope_db_per_octave),
-            ('spectral_centroid_hz', sound.spectral_centroid_hz),
-            ('spectral_flatness', sound.spectral_flatness),
-            ('duration_s', audio.duration_s),
-            ('speech_ratio', audio.speech_ratio),
-            ('snr_db', audio.snr_db),
-            ('clipping_ratio', audio.clipping_ratio),
-            ('level_dbfs', audio.level_dbfs),
-            ('bandwidth_hz', audio.bandwidth_hz),
-            ('quarantined', cast(cast(recordings.status = 'quarantined' AS integer) AS double precision))
-        ) AS listed (measure, value)
+    GROUP BY
+        recordings.patient_key, recordings.is_current, recordings.device, recordings.clinic, recordings.language
     UNION ALL
     SELECT
         recordings.patient_key,
@@ -72,39 +135,52 @@ measured AS (
         recordings.clinic,
         recordings.language,
         scores.model_digest,
-        listed.measure,
-        listed.value
+        ARRAY[
+            'depression_logit',
+            'valence',
+            'arousal'
+        ] AS measures,
+        ARRAY[
+            regr_count(scores.depression_logit, scores.depression_logit),
+            regr_count(scores.valence, scores.valence),
+            regr_count(scores.arousal, scores.arousal)
+        ] AS counts,
+        ARRAY[
+            regr_avgx(scores.depression_logit, scores.depression_logit),
+            regr_avgx(scores.valence, scores.valence),
+            regr_avgx(scores.arousal, scores.arousal)
+        ] AS means,
+        ARRAY[
+            regr_sxx(scores.depression_logit, scores.depression_logit),
+            regr_sxx(scores.valence, scores.valence),
+            regr_sxx(scores.arousal, scores.arousal)
+        ] AS deviations
     FROM recordings
     INNER JOIN affect.scores
         ON recordings.local_day = scores.local_day AND recordings.journal_id = scores.journal_id
-    CROSS JOIN
-        LATERAL (
-            VALUES
-            ('depression_logit', scores.depression_logit),
-            ('valence', scores.valence),
-            ('arousal', scores.arousal)
-        ) AS listed (measure, value)
-    WHERE recordings.status <> 'quarantined'
+    WHERE recordings.quarantined = 0
+    GROUP BY
+        recordings.patient_key, recordings.is_current, recordings.device, recordings.clinic, recordings.language,
+        scores.model_digest
 ),
 
--- Few rows a patient from here on: most have one device, clinic and language.
 sums AS (
     SELECT
-        measured.patient_key,
-        measured.is_current,
-        measured.device,
-        measured.clinic,
-        measured.language,
-        measured.model_digest,
-        measured.measure,
-        count(*) AS n,
-        sum(measured.value) AS total,
-        sum(measured.value * measured.value) AS squares
-    FROM measured
-    WHERE measured.value IS NOT NULL AND measured.value NOT IN ('NaN', 'Infinity', '-Infinity')
-    GROUP BY
-        measured.patient_key, measured.is_current, measured.device, measured.clinic, measured.language,
-        measured.model_digest, measured.measure
+        counted.patient_key,
+        counted.is_current,
+        counted.device,
+        counted.clinic,
+        counted.language,
+        counted.model_digest,
+        listed.measure,
+        listed.n,
+        listed.n * listed.mean AS total,
+        listed.deviation + listed.n * listed.mean * listed.mean AS squares
+    FROM counted
+    CROSS JOIN
+        LATERAL unnest(counted.measures, counted.counts, counted.means, counted.deviations)
+            AS listed (measure, n, mean, deviation)
+    WHERE listed.n > 0
 ),
 
 sliced AS (
