@@ -71,7 +71,7 @@ class Size:
     n_river: int = 200
 
 
-QUICK = Size(n_patients=5000, n_modelled=300, n_aged=100, years=(0.2, 0.3), repeats=1, n_river=10)
+QUICK = Size(n_patients=2000, n_modelled=300, n_aged=100, years=(0.2, 0.3), repeats=1, n_river=10)
 
 
 @dataclass(frozen=True)

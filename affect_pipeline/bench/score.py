@@ -115,9 +115,16 @@ def quick_contests(workspace: Path) -> list[Contest]:
 
 
 class Peaks:
-    """The best rate of a plain matrix product in each precision: measured again and again, the largest counts."""
+    """The best rate of a plain matrix product in each precision: measured again and again, the largest counts.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    size : int
+        Rows and columns of the matrices.
+    """
+
+    def __init__(self, size: int = 2048) -> None:
+        self.size = size
         self.gflops: dict[Precision, float] = {"float32": 0.0, "bfloat16": 0.0}
         for _ in range(PEAK_LOOKS):
             for precision in self.gflops:
@@ -125,7 +132,7 @@ class Peaks:
 
     def see(self, precision: Precision) -> float:
         """Measure once more; return the best so far, in GFLOP/s."""
-        self.gflops[precision] = max(self.gflops[precision], matmul_gflops(precision, n_cores()))
+        self.gflops[precision] = max(self.gflops[precision], matmul_gflops(precision, n_cores(), self.size))
         return self.gflops[precision]
 
 
@@ -160,11 +167,13 @@ def compare(
     return [*peers, *ours], float(np.abs(np.subtract(exact, rounded)).max())
 
 
-def run(chosen: Sequence[Contest], seed: int, say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+def run(
+    chosen: Sequence[Contest], seed: int, say: Callable[[str], None] = lambda _: None, product_size: int = 2048
+) -> dict[str, Any]:
     """Run contests; return rows and what else was seen, as JSON values."""
     rows: list[dict[str, Any]] = []
     moved: dict[str, float] = {}
-    peaks = Peaks()
+    peaks = Peaks(product_size)
     for contest in chosen:
         found, moved[contest.model] = compare(contest, seed, peaks, say)
         rows += [asdict(row) for row in found]

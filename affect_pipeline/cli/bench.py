@@ -87,7 +87,7 @@ def cohort_command(
     from affect_pipeline.bench import cohort, tables
 
     if quick:
-        patients, days = 2, 36
+        patients, days = 2, 24
     with tempfile.TemporaryDirectory(prefix="affect-bench-") as home, Progress(transient=True) as bar:
         tasks = {stage: bar.add_task(stage, total=None) for stage in ("simulate", "measure", "score", "monitor")}
 

@@ -42,7 +42,7 @@ def score_command(
     with score.temporary() as folder:
         workspace = Path(folder)
         chosen = score.quick_contests(workspace) if quick else score.contests(workspace, journals, base_journals)
-        found = score.run(chosen, seed, _say)
+        found = score.run(chosen, seed, _say, product_size=256 if quick else 2048)
     peaks = ", ".join(f"{rate:,.0f} GFLOP/s in {name}" for name, rate in found["matmul_gflops"].items())
     moved = ", ".join(f"{shift:.4f} ({name})" for name, shift in found["bfloat16_moves_probability"].items())
     note = f"plain matrix product: {peaks}; bfloat16 moves a depression probability by at most {moved}"

@@ -279,7 +279,7 @@ def promote_challenger(settings: Settings, which: str, approved_by: str | None =
     return promote_version(settings, which, approved_by)
 
 
-def evaluate_candidate(folder: Path, corpora: Corpora, work: Path) -> dict[str, Any]:
+def evaluate_candidate(folder: Path, corpora: Corpora, work: Path, timed_journals: int = 8) -> dict[str, Any]:
     """Return what was measured about a candidate, measuring it first where that was not done.
 
     Parameters
@@ -290,6 +290,8 @@ def evaluate_candidate(folder: Path, corpora: Corpora, work: Path) -> dict[str, 
         Labelled recordings to measure it on.
     work : Path
         Keeps embeddings between runs.
+    timed_journals : int
+        Journals of 30 s that its speed is measured on.
 
     Raises
     ------
@@ -305,7 +307,7 @@ def evaluate_candidate(folder: Path, corpora: Corpora, work: Path) -> dict[str, 
     if not corpora.folders:
         raise ModelError(f"{folder} was not measured, and no corpus is given to measure it on")
     recordings = [read_corpus(path, name=name) for name, path in corpora.folders.items()]
-    report = evaluate_model(Request(folder, recordings, references=False, work=work))
+    report = evaluate_model(Request(folder, recordings, references=False, work=work, timed_journals=timed_journals))
     write_json(finite(report.as_json()), folder / METRICS_FILE)
     return read_metrics(folder)
 

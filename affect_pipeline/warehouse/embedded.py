@@ -243,7 +243,8 @@ def _start(data_dir: Path, user: ServerUser) -> Path:
     socket_dir = _socket_dir(data_dir, user)
     _write_settings(data_dir, socket_dir, user)
     # What a killed server leaves behind: PostgreSQL itself takes a zombie, or a stranger with its number, for alive.
-    (data_dir / "postmaster.pid").unlink(missing_ok=True)
+    for left in (data_dir / "postmaster.pid", socket_dir / f"{SOCKET_NAME}.lock"):
+        left.unlink(missing_ok=True)
     log = data_dir / "server.log"
     arguments = ["-w", "-t", str(START_TIMEOUT_S), "-l", str(log), "-D", str(data_dir), "start"]
     deadline = time.monotonic() + START_TIMEOUT_S

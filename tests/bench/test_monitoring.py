@@ -48,7 +48,7 @@ def test_the_bench_of_a_night_measures_maths_age_river_and_the_warehouse(tmp_pat
     printed, written = run(tmp_path, "monitor")
 
     rows = {row["what"]: row for row in written["rows"]}
-    assert any("stage with warehouse, 5,000 patients, 3,500 journals" in what for what in rows)
+    assert any("stage with warehouse, 2,000 patients, 1,400 journals" in what for what in rows)
     assert any("KSWIN" in what for what in rows)
     assert all(row["µs a patient"] > 0 for row in rows.values())
     assert written["ratios"]["river's detectors against ours"] > 20

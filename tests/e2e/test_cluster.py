@@ -66,7 +66,7 @@ def await_a_measuring_worker(stack: LocalStack, run_id: str) -> str:
 def test_nights_that_lose_a_worker_leave_the_rows_of_nights_that_were_left_alone(
     cluster: LocalStack, installation: Installation, cohort: SmallCohort
 ) -> None:
-    nights = Nights(list(cohort.nights)[-12], cohort.nights.last)
+    nights = Nights(list(cohort.nights)[-6], cohort.nights.last)
     run_id = cluster.api.trigger(BACKFILL, {"first_night": f"{nights.first}", "last_night": f"{nights.last}"})
 
     cluster.processes.kill(await_a_measuring_worker(cluster, run_id))

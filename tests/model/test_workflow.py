@@ -128,7 +128,7 @@ def test_a_candidate_is_trained_on_the_champions_encoder_and_measured(
     assert folder_digest(folder) != champion.version.digest
     fit_heads(champion.folder, tmp_path / "again", acted, training_work(clinic))
     assert folder_digest(tmp_path / "again") == folder_digest(folder), "training again gives the same model"
-    metrics = evaluate_candidate(folder, acted, training_work(clinic))
+    metrics = evaluate_candidate(folder, acted, training_work(clinic), timed_journals=1)
     assert set(metrics["gate"]) == {"acted.depression", "acted.valence", "acted.arousal"}
     assert metrics["digest"] == folder_digest(folder)
     assert find_version(clinic, str(register_challenger(clinic, folder).version)).metrics == metrics
@@ -142,7 +142,7 @@ def test_a_corpus_for_testing_only_gates_a_candidate_and_teaches_it_nothing(
     fit_heads(resolve(clinic).folder, tmp_path / "alone", acted, work)
     fit_heads(resolve(clinic).folder, tmp_path / "both", both, work)
     assert folder_digest(tmp_path / "alone") == folder_digest(tmp_path / "both")
-    metrics = evaluate_candidate(tmp_path / "both", both, work)
+    metrics = evaluate_candidate(tmp_path / "both", both, work, timed_journals=1)
     corpora = {key.partition(".")[0] for key in metrics["gate"]}
     assert corpora == {"acted", "emodb"}, "neither corpus decides alone"
     better = {**metrics["gate"], "emodb.depression": 1.0, "acted.arousal": metrics["gate"]["acted.arousal"] - 0.1}
