@@ -123,6 +123,26 @@ class Settings(BaseSettings):
     notify_urls: str = Field(
         default="", description="Apprise URLs that are told of new alerts, comma-separated. Empty: nobody."
     )
+    fhir_url: str = Field(
+        default="",
+        description="Base URL of a FHIR R4 server that nightly runs bring up to date, https://... Empty: none.",
+    )
+    fhir_token: SecretStr | None = Field(
+        default=None, description="Bearer token of the FHIR server. Unset: read from AFFECT_FHIR_TOKEN_FILE, if given."
+    )
+    fhir_token_file: Path | None = Field(
+        default=None, description="File with the bearer token of the FHIR server; read anew for every push."
+    )
+    fhir_minutes: int = Field(
+        default=30,
+        ge=1,
+        description="Minutes that a nightly run spends on the FHIR server; the next goes on from there.",
+    )
+    fhir_patient_system: str = Field(
+        default="",
+        description="System of the identifier that names patients in FHIR questionnaires as the landing zone does. "
+        "Empty: the only identifier there is.",
+    )
     nightly_deadline_minutes: int = Field(
         default=240, ge=1, description="Minutes after which a night that is still running raises a deadline alert."
     )
@@ -216,6 +236,23 @@ class Settings(BaseSettings):
             self.home / "secrets" / "encryption.key",
             "AFFECT_ENCRYPTION_KEY",
         )
+
+    def bearer_token(self) -> str | None:
+        """Return the token of the FHIR server; None if there is none.
+
+        Raises
+        ------
+        SettingsError
+            If its file is missing.
+        """
+        if self.fhir_token is not None and (given := self.fhir_token.get_secret_value()):
+            return given
+        if self.fhir_token_file is None:
+            return None
+        try:
+            return self.fhir_token_file.read_text().strip()
+        except OSError as error:
+            raise SettingsError(f"AFFECT_FHIR_TOKEN_FILE names {self.fhir_token_file}, which cannot be read") from error
 
 
 def _secret(given: SecretStr | None, file: Path | None, usual_file: Path, setting: str) -> bytes:

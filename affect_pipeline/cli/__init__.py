@@ -22,6 +22,7 @@ GROUPS: dict[str, str | tuple[str, ...]] = {
     "quarantine": "affect_pipeline.cli.quarantine",
     "audit": "affect_pipeline.cli.audit",
     "privacy": ("affect_pipeline.cli.privacy", "affect_pipeline.cli.releases"),
+    "interop": "affect_pipeline.cli.interop",
     "supply-chain": "affect_pipeline.cli.supply_chain",
     "model": ("affect_pipeline.cli.model", "affect_pipeline.cli.model_lifecycle"),
 }

@@ -38,6 +38,8 @@ def erase(
     out.print(f"erased: {sum(done.rows.values())} rows, {done.n_recordings} recordings, {done.n_files} other files")
     for path in done.unreachable:
         out.print(f"[yellow]not there any more[/]: {path}. If it was moved, its copy still holds this patient's key.")
+    for server in done.servers:
+        out.print(f"[yellow]holds copies still[/]: {server}. Housekeeping asks it again every day.")
     if done.n_left_in_landing:
         out.print(f"{done.n_left_in_landing} recordings lie in the landing zone still; they are not taken in again.")
     if derive:

@@ -15,7 +15,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
@@ -30,6 +30,9 @@ from affect_pipeline.nights import Nights
 from affect_pipeline.privacy import keyfiles
 from affect_pipeline.privacy.audit import record
 from affect_pipeline.settings import Settings
+
+SENT = ".sent"
+"""Suffix of the files that say what FHIR servers are to delete still."""
 
 TEXT_SUFFIXES = (".log", ".json", ".jsonl", ".html", ".txt", ".csv", ".md")
 NOT_OURS = ("postgres", "secrets", "raw", "landing", "models", "erasing")
@@ -56,6 +59,8 @@ class Receipt:
         Recordings that still lie in the landing zone; they will not be taken in again.
     unreachable : tuple of str
         Key files of backups that could not be reached.
+    servers : tuple of str
+        FHIR servers that still hold something of the patient; housekeeping asks them again.
     """
 
     event: int
@@ -64,6 +69,7 @@ class Receipt:
     n_files: int
     n_left_in_landing: int
     unreachable: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,6 +146,7 @@ def erase(
     with engine.begin() as connection:
         traces = _traces(connection, key) | (_Traces.read(under_way) if under_way.exists() else _Traces(key))
         traces.write(under_way)
+        _note_sent(connection, key, under_way.with_suffix(SENT))
         removed = connection.execute(_query("erase_patient"), {"patient_key": key}).all()
         rows = {row.table_name: row.n_rows for row in removed}
         event = record(connection, "patient_erased", key, actor, reason=reason, rows=rows)
@@ -152,7 +159,8 @@ def erase(
     unreachable = keyfiles.forget_keys(settings, traces.key_ids)
     left = _in_landing(settings, key, clear_landing)
     under_way.unlink()
-    return Receipt(event, rows, n_recordings, n_files, left, tuple(map(str, unreachable)))
+    servers = _withdraw(settings, under_way.with_suffix(SENT))
+    return Receipt(event, rows, n_recordings, n_files, left, tuple(map(str, unreachable)), servers)
 
 
 def finish_interrupted(settings: Settings, today: date) -> int:
@@ -160,7 +168,34 @@ def finish_interrupted(settings: Settings, today: date) -> int:
     waiting = sorted(_under_way(settings).glob("*.json"))
     for path in waiting:
         erase(settings, _Traces.read(path).patient_key, today=today, reason="interrupted")
+    for path in sorted(_under_way(settings).glob(f"*{SENT}")):
+        _withdraw(settings, path)
     return len(waiting)
+
+
+def _note_sent(connection: sa.Connection, key: str, path: Path) -> None:
+    """Write down what FHIR servers were sent: once the warehouse has forgotten it nothing else would know."""
+    from affect_pipeline.interop.push import sent_of
+
+    sent = [asdict(one) for one in sent_of(connection, key)]
+    if sent:
+        write_json((read_json(path) if path.exists() else []) + sent, path)
+        path.chmod(0o600)
+
+
+def _withdraw(settings: Settings, path: Path) -> tuple[str, ...]:
+    """Have the FHIR server delete its copies; returns the servers that still hold some, which are asked again."""
+    from affect_pipeline.interop.push import Sent, withdraw
+
+    if not path.exists():
+        return ()
+    left = withdraw(settings, [Sent(**one) for one in read_json(path)])
+    if left:
+        write_json([asdict(one) for one in left], path)
+        path.chmod(0o600)
+    else:
+        path.unlink()
+    return tuple(sorted({one.server for one in left}))
 
 
 def derive_again(settings: Settings, through: date | None) -> None:

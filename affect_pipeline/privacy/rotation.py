@@ -135,6 +135,7 @@ def _rename_rows(engine: sa.Engine, pseudonyms: Pseudonyms, check: str) -> tuple
         _rename(connection, ("journal_id",), journals)
         _rename(connection, ("alert_id",), alerts)
         connection.execute(_query("forget_progress"))
+        connection.execute(_query("assign_persons_anew"))
         record(connection, ACTION, check=check, n_patients=len(patients))
     return len(patients), len(deliveries), patients | deliveries | journals | alerts
 

@@ -64,6 +64,8 @@ class PublishResult:
         Number of shifts of the recordings as a whole that operators were told of.
     waiting : dict of str to int
         What waits after the run: recordings that were not judged, alerts that are open.
+    fhir : str
+        What became of the FHIR server; empty if none is set.
     """
 
     counts: dict[str, int]
@@ -71,6 +73,7 @@ class PublishResult:
     model_digest: str | None
     n_shifts_told: int = 0
     waiting: dict[str, int] = field(default_factory=dict, compare=False)
+    fhir: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain JSON values."""
@@ -85,11 +88,11 @@ def publish(
     notifier: Notifier | None = None,
     clock: Clock = lambda: datetime.now(UTC),
 ) -> PublishResult:
-    """Write the summary of a run, log its metrics, and tell people of the alerts it raised.
+    """Write the summary of a run, log its metrics, tell people of the alerts it raised, and a FHIR server of all.
 
     The last of its nights is compared with the weeks before. Done again, it leaves the same rows and
     tells nobody twice. A message that does not get through fails the stage after everything else is
-    written, so that it is tried again.
+    written, so that it is tried again. A FHIR server that fails does not: the next night catches up.
 
     Parameters
     ----------
@@ -109,6 +112,7 @@ def publish(
     WarehouseUnavailable, RegistryUnavailable, UnavailableError
         If the warehouse, MLflow or a notification service cannot be reached.
     """
+    from affect_pipeline.interop.push import push_nightly
     from affect_pipeline.population.check import check_population, report_path
     from affect_pipeline.population.report import write_report
     from affect_pipeline.stages.run_metrics import log_run_metrics
@@ -129,7 +133,7 @@ def publish(
     people = notifier or Nobody()
     n_shifts = _tell_operators(engine, nights, people, clock)
     n_told = _tell(engine, nights, model_digest, people, clock, population)
-    return PublishResult(counts, n_told, model_digest, n_shifts, waiting)
+    return PublishResult(counts, n_told, model_digest, n_shifts, waiting, push_nightly(settings, nights))
 
 
 def settings_digest(settings: Settings) -> str:

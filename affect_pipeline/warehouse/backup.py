@@ -24,7 +24,7 @@ from affect_pipeline.warehouse.engine import connect, libpq_url, warehouse_url
 from affect_pipeline.warehouse.migrate import migrate
 from affect_pipeline.warehouse.queries import sql, sql_dir
 
-SCHEMAS = ("affect", "affect_private")
+SCHEMAS = ("affect", "affect_private", "affect_omop")
 LEFT_OUT = "--exclude-table-data=affect.voice_keys"
 """Keys are kept out of backups: see `privacy.keyfiles`."""
 HEAD_BYTES = 8192

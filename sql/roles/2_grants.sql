@@ -2,12 +2,14 @@
 REVOKE ALL ON ALL TABLES IN SCHEMA affect FROM public, affect_pipeline, affect_analyst, affect_counselor, affect_admin;
 REVOKE ALL ON ALL TABLES IN SCHEMA affect_private
 FROM public, affect_pipeline, affect_analyst, affect_counselor, affect_admin;
+REVOKE ALL ON ALL TABLES IN SCHEMA affect_omop
+FROM public, affect_pipeline, affect_analyst, affect_counselor, affect_admin;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA affect
 FROM public, affect_pipeline, affect_analyst, affect_counselor, affect_admin;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA affect_private
 FROM public, affect_pipeline, affect_analyst, affect_counselor, affect_admin;
 
-GRANT USAGE ON SCHEMA affect TO affect_pipeline, affect_analyst, affect_counselor, affect_admin;
+GRANT USAGE ON SCHEMA affect, affect_omop TO affect_pipeline, affect_analyst, affect_counselor, affect_admin;
 GRANT USAGE ON SCHEMA affect_private TO affect_pipeline;
 GRANT EXECUTE ON FUNCTION
 affect.current_login(), affect.current_clinics(), affect.visible_clinics(), affect.assigned_patients()
@@ -19,7 +21,8 @@ TO affect_pipeline;
 GRANT EXECUTE ON FUNCTION
 affect_private.record_audit(text, text, text, jsonb), affect_private.audit_content(affect.audit_events),
 affect_private.erase_patient(text), affect_private.forget_audit_subject(text),
-affect_private.list_audit_subjects(), affect_private.rename_keys(text[], text[], text[])
+affect_private.list_audit_subjects(), affect_private.rename_keys(text[], text[], text[]),
+affect_private.assign_persons_anew()
 TO affect_pipeline;
 GRANT EXECUTE ON FUNCTION affect.note_view(text, text) TO affect_analyst, affect_counselor, affect_admin;
 
@@ -54,6 +57,10 @@ TO affect_analyst, affect_admin;
 GRANT SELECT, INSERT, UPDATE ON affect.people TO affect_pipeline;
 GRANT SELECT, INSERT, DELETE ON affect.care_assignments TO affect_pipeline;
 GRANT SELECT, INSERT, UPDATE, DELETE ON affect.access_tokens TO affect_pipeline;
+
+-- What servers elsewhere were sent, and the integers of the OMOP views.
+GRANT SELECT, INSERT, UPDATE, DELETE ON affect.fhir_deliveries, affect.fhir_progress TO affect_pipeline;
+GRANT SELECT ON affect.omop_persons TO affect_pipeline, affect_analyst, affect_counselor, affect_admin;
 
 -- Analysts read all clinics, under pseudonyms, and not what people wrote in their own words.
 GRANT SELECT ON
@@ -93,11 +100,14 @@ GRANT INSERT (login, patient_key, assigned_by), DELETE ON affect.care_assignment
 -- counselor on that counselor's patients.
 DO $$
 DECLARE
-    shown name;
+    shown record;
 BEGIN
-    FOR shown IN SELECT v.viewname FROM pg_views AS v WHERE v.schemaname = 'affect' LOOP
+    FOR shown IN
+        SELECT v.schemaname, v.viewname FROM pg_views AS v WHERE v.schemaname IN ('affect', 'affect_omop')
+    LOOP
         EXECUTE format(
-            'GRANT SELECT ON affect.%I TO affect_pipeline, affect_analyst, affect_counselor, affect_admin', shown
+            'GRANT SELECT ON %I.%I TO affect_pipeline, affect_analyst, affect_counselor, affect_admin',
+            shown.schemaname, shown.viewname
         );
     END LOOP;
 END

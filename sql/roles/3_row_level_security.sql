@@ -28,7 +28,7 @@ BEGIN
     -- for a scan, as the planner sees fit.
     FOREACH secured IN ARRAY ARRAY[
         'journals', 'biomarkers', 'scores', 'monitored_days', 'baselines', 'drift_alerts', 'care_assignments',
-        'known_changes', 'questionnaires'
+        'known_changes', 'questionnaires', 'omop_persons'
     ] LOOP
         EXECUTE format(
             'CREATE POLICY own_patients ON affect.%1$I FOR SELECT TO affect_counselor '

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from affect_pipeline.errors import RegistryUnavailable, UnavailableError
 from affect_pipeline.model.tracking import mlflow_client
@@ -18,6 +19,7 @@ from affect_pipeline.settings import Settings
 from affect_pipeline.stages.publish import PublishResult, RunIdentity, publish, settings_digest
 from affect_pipeline.stages.run_metrics import EXPERIMENT
 from affect_pipeline.warehouse.load import upsert
+from tests.interop.fhir_server import fhir_server
 from tests.population.cohort import LAST_NIGHT, Update, load
 from tests.warehouse.rows import DAY, MODEL, alert, frame, journal, key, patient, score
 
@@ -206,3 +208,14 @@ def test_a_shift_of_the_recordings_as_a_whole_is_told_once_and_leaves_patient_al
     assert (first.n_shifts_told, again.n_shifts_told) == (first.counts["n_population_shifts"], 0)
     assert rows(warehouse, "drift_alerts") == before
     assert report_path(settings, Nights.one(LAST_NIGHT)).exists()
+
+
+def test_a_fhir_server_that_refuses_does_not_fail_the_night_and_is_caught_up_with(night: Settings) -> None:
+    with fhir_server("the token") as server:
+        wrong = night.model_copy(update={"fhir_url": server.url, "fhir_token": SecretStr("another")})
+        assert "the next night catches up" in run(wrong).fhir
+        assert server.count() == {}
+
+        right = wrong.model_copy(update={"fhir_token": SecretStr("the token")})
+        assert run(right).fhir == "2026-01-05: 2 sent, 0 unchanged on the server, 0 taken back"
+        assert server.count()["Observation"] == server.count()["Flag"] == 1

@@ -1,0 +1,3 @@
+DELETE FROM affect.fhir_deliveries
+WHERE server = :server AND patient_key = :patient_key
+RETURNING night;

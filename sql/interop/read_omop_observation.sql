@@ -1,0 +1,5 @@
+-- Every column, in the order of the CDM.
+SELECT * -- noqa: AM04
+FROM affect_omop.observation
+WHERE cast(:person_id AS integer) IS NULL OR person_id = :person_id
+ORDER BY person_id, observation_date, observation_id;

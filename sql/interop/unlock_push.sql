@@ -1,0 +1,1 @@
+SELECT pg_advisory_unlock(hashtextextended('affect fhir ' || :server, 0));

@@ -1,0 +1,1 @@
+SELECT affect_private.assign_persons_anew();
