@@ -11,6 +11,7 @@ import secrets
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -74,6 +75,11 @@ class Settings(BaseSettings):
     model_public_key_file: Path | None = Field(
         default=None,
         description="Elliptic-curve public key (PEM). If set, only models signed by its owner are scored with.",
+    )
+    live_engine: Literal["auto", "pytorch", "onnx"] = Field(
+        default="auto",
+        description="What live analysis runs the model on. auto: ONNX, if `affect model export --onnx` wrote it and it "
+        "is faster here, tried at start-up. Nights always use PyTorch.",
     )
     keep_audio_days: int = Field(
         default=0, ge=0, description="Days after its night that a recording is kept; 0 keeps it until it is erased."

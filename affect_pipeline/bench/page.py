@@ -55,6 +55,13 @@ PARTS = (
         "affect bench score",
     ),
     Part(
+        "latency",
+        "One live request",
+        "A recording of 10 s, alone, as `affect serve` scores it: by PyTorch and by ONNX in turns, and the whole "
+        "request with decoding and measuring. `affect serve` tries both at start-up and takes the faster.",
+        "affect bench latency",
+    ),
+    Part(
         "measure",
         "Measuring",
         "The measure stage on one core, per second of audio, beside librosa alone and openSMILE, whose licence is "

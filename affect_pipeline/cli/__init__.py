@@ -17,14 +17,19 @@ from affect_pipeline.errors import AffectError
 GROUPS: dict[str, str | tuple[str, ...]] = {
     "warehouse": "affect_pipeline.cli.warehouse",
     "people": "affect_pipeline.cli.people",
-    "bench": ("affect_pipeline.cli.bench", "affect_pipeline.cli.bench_speed", "affect_pipeline.cli.bench_safety"),
+    "bench": (
+        "affect_pipeline.cli.bench",
+        "affect_pipeline.cli.bench_speed",
+        "affect_pipeline.cli.bench_safety",
+        "affect_pipeline.cli.bench_latency",
+    ),
     "alerts": "affect_pipeline.cli.alerts",
     "quarantine": "affect_pipeline.cli.quarantine",
     "audit": "affect_pipeline.cli.audit",
     "privacy": ("affect_pipeline.cli.privacy", "affect_pipeline.cli.releases"),
     "interop": "affect_pipeline.cli.interop",
     "supply-chain": "affect_pipeline.cli.supply_chain",
-    "model": ("affect_pipeline.cli.model", "affect_pipeline.cli.model_lifecycle"),
+    "model": ("affect_pipeline.cli.model", "affect_pipeline.cli.model_lifecycle", "affect_pipeline.cli.model_export"),
 }
 """Command groups: name on the command line -> module that holds its ``app``, or several that share the group."""
 

@@ -112,6 +112,11 @@ class Scorer:
             round(seconds * rate) for seconds in (self.affect.window_s, OVERLAP_S, BUCKET_STEP_S)
         )
 
+    def on(self, runner: Runner) -> Scorer:
+        """Run windows otherwise from now on; returns the scorer."""
+        self._runner = runner
+        return self
+
     def score(self, audios: Sequence[Audio]) -> list[JournalScore]:
         """Score journals.
 

@@ -9,6 +9,8 @@ weights are loaded, whoever moved the alias there.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
 import tempfile
 from pathlib import Path
@@ -162,6 +164,50 @@ def check_signature(settings: Settings, version: ModelVersion, folder: Path) -> 
 def signature_file(settings: Settings, version: ModelVersion) -> Path:
     """Return where the signature of fetched weights is kept."""
     return settings.home / "models" / f"{version.digest}.sig"
+
+
+def sign_text(text: str, private_file: Path) -> str:
+    """Return the signature (base64) of a text that says what a file made from a model is.
+
+    Raises
+    ------
+    SettingsError
+        If the key cannot be read.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(private_file.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError) as error:
+        raise SettingsError(f"{private_file} is not a private key in PEM ({type(error).__name__})") from None
+    if not isinstance(key, EllipticCurvePrivateKey):
+        raise SettingsError(f"{private_file} is no elliptic-curve key; `affect model new-key` makes one")
+    return base64.b64encode(key.sign(text.encode(), ECDSA(SHA256()))).decode()
+
+
+def is_signed(text: str, signature: str, public_file: Path) -> bool:
+    """Return whether a signature is the key owner's over a text.
+
+    Raises
+    ------
+    SettingsError
+        If the key cannot be read.
+    """
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    _check_public_key(public_file)
+    key = load_pem_public_key(public_file.read_bytes())
+    assert isinstance(key, EllipticCurvePublicKey)
+    try:
+        key.verify(base64.b64decode(signature, validate=True), text.encode(), ECDSA(SHA256()))
+    except (InvalidSignature, binascii.Error):
+        return False
+    return True
 
 
 def _is_good(key_file: Path, folder: Path, signature: str) -> bool:

@@ -34,11 +34,11 @@ def champion(settings: Settings, model_dir: Path | None = None) -> Callable[[], 
     """
 
     def load() -> ScoresAudio:
-        from affect_pipeline.model.scorer import Scorer
+        from affect_pipeline.model.live import live_scorer
 
-        folder = model_dir or _champion_folder(settings)
+        folder = model_dir or champion_folder(settings)
         log.info("live analysis uses the model in %s", folder)
-        return cast("ScoresAudio", Scorer(folder, threads=settings.threads))
+        return cast("ScoresAudio", live_scorer(settings, folder))
 
     return load
 
@@ -51,7 +51,8 @@ def packaged() -> ScoresAudio:
     return cast("ScoresAudio", Scorer(default_model_dir()))
 
 
-def _champion_folder(settings: Settings) -> Path:
+def champion_folder(settings: Settings) -> Path:
+    """Return the folder of the registry's champion; where there is none, of the model that ships with the package."""
     from affect_pipeline.model.encoder import default_model_dir
 
     try:
