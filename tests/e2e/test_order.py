@@ -1,11 +1,15 @@
-"""Nights one by one, shuffled, twice, or as one backfill: the same rows."""
+"""Nights one by one, shuffled, twice, or as one backfill: the same rows; and the notebook that walks through them."""
 
 from __future__ import annotations
 
+import os
 import random
+from pathlib import Path
 
+import nbformat
 import pytest
 import sqlalchemy as sa
+from nbclient import NotebookClient
 
 from affect_pipeline.nights import Nights
 from affect_pipeline.settings import Settings
@@ -14,6 +18,8 @@ from affect_pipeline.warehouse.engine import connect
 from tests.e2e.conftest import Installation, SmallCohort, content
 
 pytestmark = pytest.mark.slow
+
+TOUR = Path(__file__).parents[2] / "docs" / "tour.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +41,7 @@ def test_the_cohort_leaves_rows_in_every_derived_table(one_backfill: Settings) -
 
     for table in (
         "patients", "journals", "deliveries", "audio_quality", "quality_checks", "biomarkers", "scores", "nights",
-        "monitored_days", "baselines", "chart_state", "drift_alerts", "alert_events",
+        "monitored_days", "baselines", "chart_state", "drift_alerts", "alert_events", "questionnaires",
     ):  # fmt: skip
         assert tables[table][0] > 0, table
 
@@ -73,3 +79,29 @@ def test_the_same_backfill_again_changes_nothing(cohort: SmallCohort, one_backfi
     run_nights(one_backfill, cohort.nights)
 
     assert content(one_backfill) == before
+
+
+def test_the_tour_leads_from_the_warehouse_to_a_trend_a_comparison_and_an_alert_made_again(
+    one_backfill: Settings, tmp_path: Path
+) -> None:
+    secret = one_backfill.pseudonym_secret
+    assert secret is not None
+    here = {
+        "AFFECT_HOME": str(one_backfill.home),
+        "AFFECT_WAREHOUSE_URL": one_backfill.warehouse_url,
+        "AFFECT_PSEUDONYM_SECRET": secret.get_secret_value(),
+    }
+    own = {"IPYTHONDIR": str(tmp_path), "JUPYTER_RUNTIME_DIR": str(tmp_path), "PYTHONPATH": str(TOUR.parents[1])}
+    tour = nbformat.read(TOUR, as_version=4)  # type: ignore[no-untyped-call]
+    code = [cell for cell in tour.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in code), "outputs hold patients: clear them"
+
+    NotebookClient(tour, timeout=60, kernel_name="python3").execute(env=os.environ | here | own)
+
+    said = "".join(output.get("text", "") for output in code[-1].outputs)
+    drawn = [cell for cell in code if any("image/png" in output.get("data", {}) for output in cell.outputs)]
+    assert said.endswith("identical\n"), said
+    assert "0 stored recordings" not in said
+    assert len(drawn) == 2
+    compared = next(cell for cell in code if "measure_phq_agreement" in cell.source)
+    assert "within_r" in compared.outputs[0]["data"]["text/plain"]

@@ -106,3 +106,13 @@ def test_a_full_disk_is_no_problem_of_the_journal(bucket: str, tmp_path: Path) -
     (delivery,) = zone.deliveries(NIGHT)
     with pytest.raises(OSError, match="file"):
         Intake(zone, RawStore(not_a_folder), Pseudonyms(b"k" * 32), 1000).take_in(delivery)
+
+
+def test_a_json_file_without_a_recording_is_listed_apart(bucket: str) -> None:
+    with fsspec.open(f"{bucket}/2026-01-05/p2/phq.JSON", "wb") as file:
+        file.write(b'{"questionnaire": {}}')
+    found = LandingZone(bucket).arrivals(NIGHT)
+    assert [delivery.relative_path for delivery in found.recordings] == ["2026-01-05/p1/a.wav"]
+    assert [delivery.relative_path for delivery in found.loose] == ["2026-01-05/p2/phq.JSON"]
+    assert found.recordings[0].sidecar_relative_path == "2026-01-05/p1/a.json"
+    assert found.loose[0].sidecar_relative_path == "2026-01-05/p2/phq.JSON"

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from affect_pipeline.journals.identity import Pseudonyms
 from affect_pipeline.nights import Nights
 from affect_pipeline.privacy.erasure import erase
+from affect_pipeline.privacy.rotation import rotate
 from affect_pipeline.settings import Settings
 from affect_pipeline.stages.collect import collect
 from affect_pipeline.warehouse.access import as_person
@@ -167,6 +168,27 @@ def test_an_erased_patient_s_answers_are_gone_and_do_not_come_back(
     other = Pseudonyms(warehouse_settings.pseudonym_key()).patient_key("p2")
     assert receipt.rows["questionnaires"] == 1
     assert select(warehouse, "SELECT patient_key FROM questionnaires") == [(other,)]
+
+
+def test_new_pseudonyms_reach_questionnaires_and_the_night_run_again_finds_them(
+    warehouse_settings: Settings, warehouse: Engine
+) -> None:
+    root = landing(warehouse_settings)
+    alone(root, "phq", form(clinic="north"))
+    deliver(root, "2026-01-05", "p2", "a.wav", GOOD, note())
+    collect(warehouse_settings, NIGHT)
+    before = select(warehouse, "SELECT delivery_key FROM questionnaires")
+
+    rotate(warehouse_settings)
+    rotated = content_hash(warehouse)
+    collect(warehouse_settings, NIGHT)
+
+    pseudonyms = Pseudonyms(warehouse_settings.pseudonym_key())
+    keys = {(pseudonyms.patient_key(name), pseudonyms.delivery_key(f"2026-01-05/{name}/{file}.json"))
+            for name, file in (("p1", "phq"), ("p2", "a"))}  # fmt: skip
+    assert set(select(warehouse, "SELECT patient_key, delivery_key FROM questionnaires")) == keys
+    assert not set(before) & set(select(warehouse, "SELECT delivery_key FROM questionnaires"))
+    assert content_hash(warehouse) == rotated
 
 
 def test_a_counselor_sees_the_answers_of_the_own_clinic_only(warehouse_settings: Settings, warehouse: Engine) -> None:
