@@ -6,6 +6,7 @@ LOINC's own forms do), and answers given as a coding, an ordinal value or a numb
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -179,7 +180,10 @@ def read_responses(content: object, system: str = "") -> Iterator[Response | Unu
     """
     found = list(_resources(content))
     patients = {
-        name: resource for names, resource in found if resource.get("resourceType") == "Patient" for name in names
+        name: _patient_along(resource)
+        for names, resource in found
+        if resource.get("resourceType") == "Patient"
+        for name in names
     }
     for _, resource in found:
         if resource.get("resourceType") == "QuestionnaireResponse":
@@ -234,18 +238,26 @@ def response_name(row: Mapping[str, Any]) -> str:
     return f"{row['patient_key']}.{row['questionnaire_id']}"
 
 
-def _validated(resource: object) -> JsonObject:
-    from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
+def _validated(resource: object, resource_type: str = "QuestionnaireResponse") -> JsonObject:
+    """Return a resource as its model reads it: with the elements of FHIR and nothing empty in their place."""
+    from fhir.resources.R4B import get_fhir_model_class
     from pydantic import ValidationError
 
-    if not isinstance(resource, dict) or resource.get("resourceType") != "QuestionnaireResponse":
-        raise ResponseRefused("not_fhir", "it is not a QuestionnaireResponse")
+    if not isinstance(resource, dict) or resource.get("resourceType") != resource_type:
+        raise ResponseRefused("not_fhir", f"it is not a {resource_type}")
     try:
-        QuestionnaireResponse.model_validate(resource)
-    except (ValidationError, ValueError, RecursionError) as error:
+        found: JsonObject = json.loads(get_fhir_model_class(resource_type).model_validate(resource).model_dump_json())
+    except (ValueError, TypeError, ArithmeticError, AttributeError, RecursionError) as error:
         n = error.error_count() if isinstance(error, ValidationError) else 1
-        raise ResponseRefused("not_fhir", f"it is not a valid QuestionnaireResponse of FHIR R4 ({n} errors)") from None
-    return resource
+        raise ResponseRefused("not_fhir", f"it is not a valid {resource_type} of FHIR R4 ({n} errors)") from None
+    return found
+
+
+def _patient_along(resource: JsonObject) -> JsonObject:
+    try:
+        return _validated(resource, "Patient")
+    except ResponseRefused:
+        return {}
 
 
 def _unusable(
@@ -254,6 +266,7 @@ def _unusable(
     if refusal.reason in ("not_fhir", "not_done", "not_phq9"):
         return Unusable(refusal)
     try:
+        resource = _validated(resource)
         patient = _patient(resource, patients, system)
         (ninth,) = _answers(resource)[0].get(ITEMS[-1][0], [{}])
         worth = _worth(ninth)

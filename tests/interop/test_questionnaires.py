@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from affect_pipeline.interop.bundles import transaction
 from affect_pipeline.interop.codes import LOINC, PATIENT_SYSTEM
@@ -146,6 +148,42 @@ def test_of_several_identifiers_the_one_of_the_settings_counts() -> None:
     assert isinstance(found, Response)
     assert found.patient.value == SOURCE
     assert SOURCE not in repr(found)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def paths(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [at, *(path for name, one in inner for path in paths(one, (*at, name)))]
+
+
+BUNDLE = {
+    "resourceType": "Bundle",
+    "entry": [
+        {"resource": {"resourceType": "Patient", "id": "p", "identifier": [{"system": SYSTEM, "value": SOURCE}]}},
+        {"resource": response(subject={"reference": "Patient/p"}, item=response()["item"][7:])},
+        {"resource": response()},
+    ],
+}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(paths(BUNDLE)[1:]), JSON)
+def test_whatever_stands_in_place_of_a_part_is_read_or_refused(path: tuple[Any, ...], value: Any) -> None:
+    changed = copy.deepcopy(BUNDLE)
+    holder: Any = changed
+    for name in path[:-1]:
+        holder = holder[name]
+    holder[path[-1]] = value
+
+    for found in read_responses(changed):
+        assert isinstance(found, Response | Unusable)
+        assert SOURCE not in repr(found)
 
 
 @pytest.fixture
