@@ -120,21 +120,23 @@ def _push_counts(counts: dict[str, Any]) -> None:
     get_current_context()["ti"].xcom_push(key="counts", value=counts)
 
 
-def _tables(*names: str) -> list[Asset]:
+def tables(*names: str) -> list[Asset]:
+    """Return tables of the warehouse as a task declares what it reads and writes."""
     return [Asset(table_uri(get_settings(), name)) for name in names]
 
 
-def _folders(*names: str) -> list[Asset]:
+def folders(*names: str) -> list[Asset]:
+    """Return folders of the state as a task declares what it reads and writes."""
     return [Asset(folder_uri(get_settings(), name)) for name in names]
 
 
 # Inlets and outlets are what OpenLineage tells: `tests/e2e/test_lineage.py` watches the warehouse and the state folder
 # while the stages run, and holds these lists against what was read and written.
 @task(
-    inlets=[Asset(landing_uri(get_settings())), *_tables("patients", "deliveries", "journals", "erasures")],
+    inlets=[Asset(landing_uri(get_settings())), *tables("patients", "deliveries", "journals", "erasures")],
     # Scores and biomarkers move with a recording that turns out to be another day's.
-    outlets=_folders("raw", "work")
-    + _tables("patients", "deliveries", "journals", "questionnaires", "scores", "biomarkers"),
+    outlets=folders("raw", "work")
+    + tables("patients", "deliveries", "journals", "questionnaires", "scores", "biomarkers"),
 )
 def collect() -> list[int]:
     """Take in what arrived in the landing zone; return the shards to measure."""
@@ -147,8 +149,8 @@ def collect() -> list[int]:
 
 @task(
     doc_md="Decode and measure the recordings of one shard of patients.",
-    inlets=_folders("raw", "work"),
-    outlets=_folders("work"),
+    inlets=folders("raw", "work"),
+    outlets=folders("work"),
 )
 def measure(shard: int) -> dict[str, Any]:
     """Decode and measure the recordings of one shard of patients."""
@@ -159,9 +161,9 @@ def measure(shard: int) -> dict[str, Any]:
 
 @task(
     trigger_rule="none_failed",
-    inlets=_folders("work") + _tables("journals", "deliveries", "scores", "alert_events"),
-    outlets=_folders("data-docs", "work")
-    + _tables("quality_checks", "audio_quality", "biomarkers", "journals", "nights"),
+    inlets=folders("work") + tables("journals", "deliveries", "scores", "alert_events"),
+    outlets=folders("data-docs", "work")
+    + tables("quality_checks", "audio_quality", "biomarkers", "journals", "nights"),
 )
 def validate() -> list[int]:
     """Judge every recording by the quality suite; return the shards to score."""
@@ -174,8 +176,8 @@ def validate() -> list[int]:
 
 @task(
     doc_md="Score the accepted recordings of one shard of patients with the champion model.",
-    inlets=_folders("work", "models") + _tables("journals"),
-    outlets=_folders("work") + _tables("scores", "model_versions"),
+    inlets=folders("work", "models") + tables("journals"),
+    outlets=folders("work", "models") + tables("scores", "model_versions"),
     **ON_GPU,
 )
 def score(shard: int) -> dict[str, Any]:
@@ -187,8 +189,8 @@ def score(shard: int) -> dict[str, Any]:
 
 @task(
     trigger_rule="none_failed",
-    inlets=_folders("work") + _tables("scores", "biomarkers", "journals", "patients"),
-    outlets=_tables(
+    inlets=folders("work") + tables("scores", "biomarkers", "journals", "patients"),
+    outlets=tables(
         "monitored_days",
         "baselines",
         "chart_state",
@@ -206,7 +208,7 @@ def monitor() -> dict[str, Any]:
 
 
 @task(
-    inlets=_tables(
+    inlets=tables(
         "patients",
         "journals",
         "deliveries",
@@ -217,8 +219,8 @@ def monitor() -> dict[str, Any]:
         "drift_alerts",
         "alert_events",
     ),
-    outlets=_folders("data-docs")
-    + _tables("nights", "runs", "notifications", "population_comparisons", "population_notices"),
+    outlets=folders("data-docs")
+    + tables("nights", "runs", "notifications", "population_comparisons", "population_notices"),
 )
 def publish() -> dict[str, Any]:
     """Write the summary of the run, and tell the care team of new alerts."""

@@ -31,7 +31,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param, dag, get_current_context, task
 
-from affect_pipeline.airflow_tasks import DEFAULT_ARGS, ON_GPU, TellPeople
+from affect_pipeline.airflow_tasks import DEFAULT_ARGS, ON_GPU, TellPeople, folders, tables
 from affect_pipeline.notify import Message
 from affect_pipeline.settings import get_settings
 
@@ -41,7 +41,7 @@ WAITING = Message(
 )
 
 
-@task
+@task(inlets=folders("models"), outlets=folders("training"))
 def train() -> str:
     """Fit heads on the champion's encoder, or take the given model folder; return the candidate's folder."""
     from affect_pipeline.model.workflow import Corpora, train_candidate
@@ -52,7 +52,7 @@ def train() -> str:
     return str(train_candidate(get_settings(), context["dag_run"].run_id, corpora, params["model_folder"]))
 
 
-@task
+@task(inlets=folders("training"), outlets=folders("training"))
 def evaluate(folder: str) -> str:
     """Measure the candidate on the corpora; return its folder."""
     from pathlib import Path
@@ -64,7 +64,7 @@ def evaluate(folder: str) -> str:
     return folder
 
 
-@task
+@task(inlets=folders("training"), outlets=folders("models"))
 def register(folder: str) -> str:
     """Register the candidate as challenger; return its version."""
     from pathlib import Path
@@ -74,7 +74,11 @@ def register(folder: str) -> str:
     return str(register_challenger(get_settings(), Path(folder)).version)
 
 
-@task(**ON_GPU)
+@task(
+    inlets=folders("models", "raw") + tables("journals"),
+    outlets=folders("models") + tables("scores", "model_versions"),
+    **ON_GPU,
+)
 def shadow(version: str) -> dict[str, int]:
     """Score the journals of recent nights with the challenger, beside the champion."""
     from affect_pipeline.model.workflow import shadow_score
@@ -82,7 +86,7 @@ def shadow(version: str) -> dict[str, int]:
     return shadow_score(get_settings(), version, get_current_context()["params"]["shadow_days"]).as_dict()
 
 
-@task
+@task(inlets=tables("journals", "scores"))
 def compare(version: str) -> str:
     """Compare both models on the same journals; return the report for the approver."""
     from affect_pipeline.model.workflow import approval_text, compare_recent
@@ -94,7 +98,7 @@ def compare(version: str) -> str:
     return approval_text(settings, version, comparison)
 
 
-@task
+@task(inlets=tables("baselines", "journals", "scores"))
 def plan_history(version: str) -> list[dict[str, int]]:
     """Cut the history that baselines need into shards of patients."""
     from affect_pipeline.model.workflow import history_shards
@@ -103,7 +107,12 @@ def plan_history(version: str) -> list[dict[str, int]]:
     return [{"shard": shard, "n_shards": len(shards)} for shard in shards]
 
 
-@task(**ON_GPU, doc_md="Score one shard of the history with the approved model.")
+@task(
+    doc_md="Score one shard of the history with the approved model.",
+    inlets=folders("models", "raw") + tables("baselines", "journals"),
+    outlets=tables("scores", "model_versions"),
+    **ON_GPU,
+)
 def rescore(version: str, shard: int, n_shards: int) -> dict[str, int]:
     """Score one shard of the history with the approved model."""
     from affect_pipeline.model.workflow import rescore_history
@@ -111,7 +120,11 @@ def rescore(version: str, shard: int, n_shards: int) -> dict[str, int]:
     return rescore_history(get_settings(), version, shard, n_shards).as_dict()
 
 
-@task(trigger_rule="none_failed")
+@task(
+    trigger_rule="none_failed",
+    inlets=tables("baselines", "journals", "scores"),
+    outlets=tables("audit_events"),
+)
 def promote(version: str) -> dict[str, Any]:
     """Make the approved model the champion, in one step; the audit trail says who approved."""
     from affect_pipeline.model.workflow import approver, promote_challenger

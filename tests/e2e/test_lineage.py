@@ -14,6 +14,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from affect_pipeline.model.workflow import (
+    Corpora,
+    compare_recent,
+    evaluate_candidate,
+    history_shards,
+    promote_challenger,
+    register_challenger,
+    rescore_history,
+    shadow_score,
+    train_candidate,
+    training_work,
+)
 from affect_pipeline.nights import Nights
 from affect_pipeline.notify import RecordingNotifier
 from affect_pipeline.settings import Settings
@@ -27,16 +39,19 @@ from affect_pipeline.stages.validate import validate
 from affect_pipeline.warehouse.engine import connect, disconnect
 from tests.dags.conftest import dag_facts, dags
 from tests.e2e.conftest import Installation, SmallCohort
+from tests.model.clinic import clinic, recordings
+from tests.model.test_workflow import RUN, made_elsewhere
 
-__all__ = ["dag_facts", "dags"]
+__all__ = ["clinic", "dag_facts", "dags", "recordings"]
 
 WHEN_THERE_IS_SOMETHING = {
     "collect": {"questionnaires", "scores", "biomarkers"},
     "validate": {"quality_checks"},
+    "score": {"models"},
     "monitor": {"cohort_profiles", "drift_alerts", "alert_events"},
     "publish": {"notifications", "population_notices", "data-docs"},
 }
-"""What a stage writes on some nights only: this one brings no alert, no shift and no questionnaire."""
+"""What a stage writes on some nights only: alerts, shifts, questionnaires, a model that was not fetched before."""
 
 COUNTERS = """
 SELECT
@@ -96,7 +111,7 @@ def watch(settings: Settings, stage: Callable[[], Any]) -> Touched:
     )
 
 
-STATE = {"raw", "work", "data-docs"}
+STATE = {"raw", "work", "data-docs", "training", "models"}
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +134,8 @@ def touched(installation: Installation, cohort: SmallCohort) -> dict[str, Touche
     return {name: watch(settings, work[name]) for name in STAGES}
 
 
-def declared(dags: dict[str, Any], stage: str, which: str) -> set[str]:
-    uris = dags["nightly_voice_monitoring"]["tasks"][stage][which]
+def declared(dags: dict[str, Any], stage: str, which: str, dag_id: str = "nightly_voice_monitoring") -> set[str]:
+    uris = dags[dag_id]["tasks"][stage][which]
     return {uri.rsplit("/", 1)[-1] for uri in uris} - {"landing"}
 
 
@@ -151,3 +166,33 @@ def test_both_dags_declare_the_same(dags: dict[str, Any]) -> None:
         name: (task["inlets"], task["outlets"]) for name, task in backfill.items()
     }
     assert all(task["inlets"] and task["outlets"] for task in nightly.values())
+
+
+def test_the_life_of_a_challenger_touches_what_its_tasks_declare(
+    clinic: Settings, dags: dict[str, Any], tmp_path: Path
+) -> None:
+    said: dict[str, Any] = {}
+    given = made_elsewhere(tmp_path / "gpu")
+
+    def rescored() -> None:
+        for shard in said["shards"]:
+            rescore_history(clinic, said["version"], shard, len(said["shards"]))
+
+    work: dict[str, Callable[[], Any]] = {
+        "train": lambda: said.update(folder=train_candidate(clinic, RUN, Corpora({}), given)),
+        "evaluate": lambda: evaluate_candidate(said["folder"], Corpora({}), training_work(clinic)),
+        "register": lambda: said.update(version=str(register_challenger(clinic, said["folder"]).version)),
+        "shadow": lambda: shadow_score(clinic, said["version"], 2),
+        "compare": lambda: compare_recent(clinic, said["version"], 2),
+        "plan_history": lambda: said.update(shards=history_shards(clinic, said["version"])),
+        "rescore": rescored,
+        "promote": lambda: promote_challenger(clinic, said["version"], "ann"),
+    }
+    for task, stage in work.items():
+        inlets, outlets = (declared(dags, task, which, "model_training") for which in ("inlets", "outlets"))
+        found = watch(clinic, stage)
+
+        assert found.written <= outlets, task
+        assert outlets - found.written <= ({"training"} if task == "evaluate" else set()), task  # measured already
+        assert found.read <= inlets | outlets, task
+        assert inlets - STATE <= found.read, task
