@@ -32,6 +32,14 @@ LEFT JOIN affect.patients AS p ON j.patient_key = p.patient_key
 WHERE p.patient_key IS NULL
 UNION ALL
 SELECT
+    'questionnaires' AS table_name,
+    f.delivery_key AS row_key,
+    'no such patient' AS what_is_wrong
+FROM affect.questionnaires AS f
+LEFT JOIN affect.patients AS p ON f.patient_key = p.patient_key
+WHERE p.patient_key IS NULL
+UNION ALL
+SELECT
     'alert_actions' AS table_name,
     x.alert_id AS row_key,
     'no such alert' AS what_is_wrong

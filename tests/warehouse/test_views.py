@@ -17,7 +17,7 @@ from affect_pipeline.warehouse.dictionary import data_dictionary
 from affect_pipeline.warehouse.load import upsert
 from affect_pipeline.warehouse.queries import names, sql
 from tests.warehouse.cohort import CHANGED, DAYS, NEW, PATIENTS, SECOND_MODEL, SILENT, clinic_of, load_cohort
-from tests.warehouse.rows import DAY, MODEL, frame, key, monitored_day
+from tests.warehouse.rows import DAY, MODEL, frame, key, monitored_day, phq
 
 DOCS = Path(__file__).parents[2] / "docs"
 EMPTY_WHEN_ALL_IS_WELL = {"find_orphans", "find_device_problems"}
@@ -121,7 +121,8 @@ def test_orphans_are_found(warehouse: sa.Engine) -> None:
         row = {"journal_id": "0" * 64, "suite_version": "1", "expectation": "e", "metric": "m", "value": 1.0}
         upsert(connection, "quality_checks", frame(row | {"verdict": "passed"}))
         connection.exec_driver_sql("INSERT INTO affect.audio_quality (journal_id) VALUES (%s)", ("0" * 64,))
-    assert run(warehouse, "find_orphans")["table_name"].tolist() == ["audio_quality"]
+        upsert(connection, "questionnaires", frame(phq("nobody", DAY, [0] * 9)))
+    assert run(warehouse, "find_orphans")["table_name"].tolist() == ["audio_quality", "questionnaires"]
 
 
 def test_reliability_is_the_one_of_the_textbook(warehouse: sa.Engine) -> None:
