@@ -188,6 +188,8 @@ def test_no_source_identifier_is_found_outside_the_landing_zone(
     pseudonym = places_that_hold([key], home, databases)
     assert any(place.startswith("affect: ") for place in pseudonym)
     assert any(place.startswith("rows of work") for place in pseudonym)
+    # Nor do Airflow's tables and XCom learn one, so that an erasure has nothing to do there.
+    assert [place for place in pseudonym if place.startswith("airflow: ")] == []
 
     assert places_that_hold(cohort.source_ids, home, [*databases, history.settings.mlflow_uri]) == []
 
