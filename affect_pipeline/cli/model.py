@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 if TYPE_CHECKING:
     from affect_pipeline.model.corpora import Recording
     from affect_pipeline.model.encoder import AffectiveEncoder
+    from affect_pipeline.model.training import Asked, TrainedModel
 
 app = typer.Typer(no_args_is_help=True, help="Train, evaluate, compare and promote models.")
 
@@ -108,43 +109,51 @@ def train(
         float | None, typer.Option(min=0.01, help="Fit the heads with differential privacy: what a speaker may lose.")
     ] = None,
     dp_delta: Annotated[float, typer.Option(min=1e-12, max=0.1, help="Below one in the number of speakers.")] = 1e-5,
+    at_most: Annotated[
+        list[str] | None,
+        typer.Option("--at-most", metavar="[NAME=]N", help="Draw N labelled recordings of a corpus by the seed."),
+    ] = None,
+    modalities: Annotated[
+        str, typer.Option(help="Of depression corpora: voice, and with commas face (OpenFace) and timing (transcript).")
+    ] = "voice",
+    challenger: Annotated[
+        bool, typer.Option("--challenger/--no-challenger", help="Measure the model, register it as challenger.")
+    ] = False,
     log: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Log the training to MLflow.")] = True,
 ) -> None:
     """Fit the heads for depression, valence, arousal and emotions, with speaker-independent folds.
 
-    With --encoder-steps the encoder is tuned first; figures are then of speakers that it never met. With --dp-epsilon
-    the heads are fitted by DP-SGD, and no figure is measured on the recordings.
+    With --encoder-steps the encoder is tuned first; figures are then of speakers that it never met. Corpora with
+    questionnaires (daic-woz=DIR, e-daic=DIR) replace the depression head by their official parts; other heads are kept.
+    With --dp-epsilon the heads are fitted by DP-SGD, and no figure is measured on the recordings.
     """
     if dp_epsilon is not None:
+        if at_most or challenger or modalities != "voice":
+            raise typer.BadParameter("--dp-epsilon goes with none of --at-most, --modalities and --challenger")
         _train_privately(encoder, out, corpus, work, (dp_epsilon, dp_delta, seed), encoder_steps, unlabelled, log)
         return
+    from affect_pipeline.model.depression.experts import DepressionPlan
     from affect_pipeline.model.encoder import AffectiveEncoder
-    from affect_pipeline.model.evaluate import figures
     from affect_pipeline.model.heads import HeadPlan
     from affect_pipeline.model.train import TrainPlan, drop_labels
-    from affect_pipeline.model.train import train as run
+    from affect_pipeline.model.training import Asked, train_model
 
     corpora = [*_corpora(corpus), *(drop_labels(r) for r in _corpora(unlabelled, needed=False))]
-    plan = TrainPlan(heads=HeadPlan(nuisance_strength=nuisance, calm_weight=calm_weight, seed=seed), seed=seed)
-    start, curve = AffectiveEncoder.load(encoder), dict[str, list[float]]()
+    heads = HeadPlan(nuisance_strength=nuisance, calm_weight=calm_weight, seed=seed)
+    asked = Asked(
+        TrainPlan(heads=heads, seed=seed, at_most=_counts(at_most, [c[0].corpus for c in corpora])),
+        DepressionPlan(modalities=tuple(modalities.split(",")), seed=seed),
+    )
+    start, curve = None, dict[str, list[float]]()
     with _progress() as bar:
         if encoder_steps:
-            start, curve = _tune_encoder(start, corpora, encoder_steps, seed, bf16, work, bar)
-        trained = run(start, corpora, plan, work, _task(bar, "embedding", None))
-    trained.encoder.save(out)
-    labelled = {r.corpus for r in trained.recordings}
-    rows = []
-    for name in sorted(labelled):
-        mine = [i for i, r in enumerate(trained.recordings) if r.corpus == name]
-        recordings = [trained.recordings[i] for i in mine]
-        rows += figures(recordings, trained.logits[mine], "ours", "speakers held out")
-    _print_figures(rows)
-    if log:
-        from affect_pipeline.model.training_log import log_training
-        from affect_pipeline.settings import get_settings
-
-        run_id = log_training(get_settings(), trained, plan, rows, out, curve)
-        Console().print(f"MLflow run {run_id}")
+            loaded = AffectiveEncoder.load(encoder)
+            start, curve = _tune_encoder(loaded, corpora, encoder_steps, seed, bf16, work, bar)
+        trained = train_model(encoder, corpora, asked, work, _task(bar, "embedding", None), start)
+    trained.save(out)
+    _report(trained, asked, curve, out, log)
+    if challenger:
+        _register_challenger(out, corpora, work)
     Console().print(f"model in {out}")
 
 
@@ -176,6 +185,49 @@ def _train_privately(
 
         Console().print(f"MLflow run {log_private_training(get_settings(), trained, out)}")
     Console().print(f"model in {out}")
+
+
+def _report(trained: TrainedModel, asked: Asked, curve: dict[str, list[float]], out: Path, log: bool) -> None:
+    """Print what a training measured, and keep it in MLflow."""
+    from affect_pipeline.model.depression.report import log_depression, participant_table
+    from affect_pipeline.model.evaluate import held_out_figures
+    from affect_pipeline.model.training_log import log_training
+    from affect_pipeline.settings import get_settings
+
+    runs = []
+    if (acted := trained.acted) is not None:
+        rows = held_out_figures(acted.recordings, acted.logits)
+        _print_figures(rows)
+        if log:
+            runs.append(log_training(get_settings(), acted, asked.heads, rows, out, curve))
+    if trained.clinical is not None:
+        Console(width=190).print(participant_table(trained.clinical.figures))
+        if log:
+            runs.append(log_depression(get_settings(), trained.clinical, out))
+    for run_id in runs:
+        Console().print(f"MLflow run {run_id}")
+
+
+def _register_challenger(folder: Path, corpora: Sequence[Sequence[Recording]], work: Path) -> None:
+    from affect_pipeline.model.workflow import measure, register_challenger
+    from affect_pipeline.settings import get_settings
+
+    measure(folder, corpora, work)
+    version = register_challenger(get_settings(), folder)
+    Console().print(f"challenger: {version.name} version {version.version} ({version.digest[:12]})", highlight=False)
+
+
+def _counts(texts: Sequence[str] | None, corpora: Sequence[str]) -> dict[str, int]:
+    """Read ``NAME=N`` texts, or ``N`` for every corpus."""
+    from affect_pipeline.errors import CorpusError
+
+    found: dict[str, int] = {}
+    for text in texts or []:
+        name, _, number = text.rpartition("=")
+        if not number.isdigit() or (name and name not in corpora):
+            raise CorpusError(f"--at-most {text!r} is not N or NAME=N with NAME one of {', '.join(corpora)}")
+        found |= {one: int(number) for one in ([name] if name else corpora)}
+    return found
 
 
 def _tune_encoder(
@@ -222,6 +274,10 @@ def evaluate(
         report = evaluate_model(asked, _task(bar, "recordings", None))
     _print_figures(report.figures)
     Console(width=130).print(group_table(report.by_group))
+    if report.participants:
+        from affect_pipeline.model.depression.report import participant_table
+
+        Console(width=190).print(participant_table(report.participants))
     for name, value in report.facts().items():
         Console().print(f"{name}: {value}", highlight=False)
     if json_file is not None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from affect_pipeline.model.depression.card import clinical_data, participants, table, uses
 from affect_pipeline.model.encoder import AFFECT_FILE, folder_digest, read_metrics
 
 WORDS = {"depression": "sad vs neutral and calm (neutral alone where a corpus has no calm)",
@@ -25,10 +25,12 @@ def model_card(folder: Path) -> str:
     affect, metrics = json.loads((folder / AFFECT_FILE).read_text()), read_metrics(folder)
     sections = [
         _head(affect, folder),
-        USES,
-        _data(affect),
+        uses(affect) or USES,
+        *clinical_data(affect, metrics),
+        *participants(metrics),
+        _data(affect, folder),
         _figures(metrics),
-        _calibration(metrics),
+        _calibration(affect, metrics),
         _honesty(metrics),
         FAILURES,
     ]
@@ -66,6 +68,9 @@ CHOSEN = """Choices of the heads (the weight of calm, the copies and their weigh
 looking at folds of RAVDESS, and after figures on EmoDB had been seen. EmoDB taught nothing, but its figures are not
 blind any more: expect somewhat less on speech that nobody looked at."""
 
+SHIPPED = "8069198f61c4e6f705824a68d937d7368e3a03085e6f223867e961d096095445"
+"""Digest of the model whose training wrote no draws down."""
+
 FAILURES = """## Known failure modes
 
 - Short or noisy recordings: with less than about two seconds of speech, one window decides.
@@ -82,7 +87,7 @@ FAILURES = """## Known failure modes
 - Level is removed on purpose, so that loudness says nothing about arousal; distance to the microphone would."""
 
 
-def _data(affect: dict[str, Any]) -> str:
+def _data(affect: dict[str, Any], folder: Path) -> str:
     training = affect.get("training", {})
     rows = [
         (name, CORPORA.get(name, ""), entry["language"], entry.get("recordings", "not told"),
@@ -92,8 +97,9 @@ def _data(affect: dict[str, Any]) -> str:
     header = ("corpus", "what, licence", "language", "recordings", "labels used", "speakers")
     return (
         "## Training data of the heads\n\n"
-        + _table(header, rows)
-        + _heads(training.get("plan"))
+        + table(header, rows)
+        + _drawn(training.get("plan"), folder)
+        + _heads(training.get("plan"), clinical="depression" in training)
         + _privacy(training)
         + _fine_tuning(training.get("fine_tuning"))
         + _encoder(training.get("encoder"))
@@ -101,7 +107,20 @@ def _data(affect: dict[str, Any]) -> str:
     )
 
 
-def _heads(plan: dict[str, Any] | None) -> str:
+def _drawn(plan: dict[str, Any] | None, folder: Path) -> str:
+    """Say which corpora are samples, and how to draw them again."""
+    drawn = dict((plan or {}).get("at_most", {}))
+    if not drawn and folder_digest(folder) == SHIPPED:
+        drawn = {"emospeech-in": 600}  # drawn before plans wrote it down
+    return "".join(
+        f"\n\nOf {name}, {n} of the labelled recordings taught: sorted by path, shuffled by "
+        f"Python's `random.Random({(plan or {}).get('seed')})`, the first {n} of them. "
+        f"`affect model train --at-most {name}={n}` draws so."
+        for name, n in sorted(drawn.items())
+    )
+
+
+def _heads(plan: dict[str, Any] | None, clinical: bool) -> str:
     """Say how the heads were fitted, in words and with the plan's numbers."""
     if not plan or "prosody_share" not in plan.get("heads", {}):
         return ""
@@ -115,7 +134,7 @@ def _heads(plan: dict[str, Any] | None) -> str:
     )
     if "copy_weight" in heads:
         text += f" that count {heads['copy_weight']} of it"
-    if "calm_weight" in heads:
+    if "calm_weight" in heads and not clinical:
         text += (
             ". The depression head learns sad against neutral, and less against calm: acted calm counts "
             f"{heads['calm_weight']} of neutral"
@@ -193,7 +212,7 @@ def _figures(metrics: dict[str, Any]) -> str:
         "corpora* (or *languages*): heads fitted anew on every labelled corpus (of another language) but this one, "
         "and on none that is for testing only. *Within speaker*: mean over "
         "speakers. *Personal baseline*: all recordings, after each speaker's mean over half of their neutral "
-        f"recordings was subtracted.\n\n{questions}\n\n" + _table(header, rows)
+        f"recordings was subtracted.\n\n{questions}\n\n" + table(header, rows)
     ]
     if groups := metrics.get("by_group"):
         grouped = [
@@ -203,18 +222,19 @@ def _figures(metrics: dict[str, Any]) -> str:
         ]  # fmt: skip
         names = ("by", "group", "test", "question", "protocol", "raw", "within speaker", "n", "speakers")
         known = "Sex, age and language, where a corpus tells them, within each corpus: corpora differ in more."
-        parts.append(f"### By group\n\n{known}\n\n" + _table(names, grouped))
+        parts.append(f"### By group\n\n{known}\n\n" + table(names, grouped))
     return "\n\n".join(parts)
 
 
-def _calibration(metrics: dict[str, Any]) -> str:
-    parts = ["## Calibration of the depression head\n\nBoth classes weighted alike; sadness is rarer among patients."]
+def _calibration(affect: dict[str, Any], metrics: dict[str, Any]) -> str:
+    rarer = "depression" if "depression" in affect.get("training", {}) else "sadness"
+    parts = [f"## Calibration of the depression head\n\nBoth classes weighted alike; {rarer} is rarer among patients."]
     for name, value in metrics.get("calibration", {}).items():
         bins = [(_number(b["said"]), _number(b["true"]), b["n"]) for b in value["reliability"]]
         parts.append(
             f"### {name}\n\nExpected calibration error {_number(value['ece_after'])} "
             f"({_number(value['ece_before'])} with temperature 1).\n\n"
-            + _table(("probability said", "share that was sad", "n"), bins)
+            + table(("probability said", "share that was sad", "n"), bins)
         )
     return "\n\n".join(parts)
 
@@ -226,11 +246,6 @@ def _honesty(metrics: dict[str, Any]) -> str:
         lines.append(f"- pairs of journals within 1.96 stated errors, {name} (0.95 would be honest): {shares}")
     lines += [f"- recordings without enough speech, {n}: {k}" for n, k in metrics.get("unscored", {}).items() if k]
     return "## Cost, and honesty of the stated errors\n\n" + "\n".join(lines)
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    return "\n".join([*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows)])
 
 
 def _number(value: float | None) -> str:

@@ -25,6 +25,8 @@ from affect_pipeline.model.features import read_audio
 from affect_pipeline.model.prosody import summary_names
 
 RATE_HZ = 16_000
+AT_ONCE = 32
+"""Windows that the encoder hears together: an interview has hundreds, and their states would not fit in memory."""
 LEAST_SPEECH_S = 0.4
 """Recordings with less speech than this say nothing and are left out."""
 
@@ -156,7 +158,10 @@ def windows_of(encoder: AffectiveEncoder, voice: NDArray[np.float32]) -> tuple[N
     """Return raw embeddings (W, E) of prepared audio, and the seconds that each window answers for."""
     window, overlap, step = (round(s * RATE_HZ) for s in (encoder.affect.window_s, OVERLAP_S, BUCKET_STEP_S))
     plan = plan_windows(voice.size, window, overlap, step)
-    with torch.inference_mode():
-        waves = torch.from_numpy(np.stack([cut(voice, w) for w in plan]))
-        raw = encoder.raw_embedding(waves, torch.tensor([w.stop - w.start for w in plan]))
-    return raw.numpy(), [w.weight / RATE_HZ for w in plan]
+    rows = []
+    for start in range(0, len(plan), AT_ONCE):
+        some = plan[start : start + AT_ONCE]
+        with torch.inference_mode():
+            waves = torch.from_numpy(np.stack([cut(voice, w) for w in some]))
+            rows.append(encoder.raw_embedding(waves, torch.tensor([w.stop - w.start for w in some])).numpy())
+    return np.concatenate(rows), [w.weight / RATE_HZ for w in plan]

@@ -2,7 +2,8 @@
 
 A model is a folder of three files: ``config.json`` (a Hugging Face ``Wav2Vec2Config``), ``affect.json``
 (`AffectConfig`: windowing, calibration, words) and ``model.safetensors``. What was measured about it lies beside
-them in ``evaluation.json`` and is not part of its identity. Weights are data: safetensors only.
+them in ``evaluation.json`` and is not part of its identity; a model for interviews may have ``fusion.json`` (what the
+face and the timing add), whose digest is in ``affect.json``. Weights are data: safetensors only.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from affect_pipeline.errors import ModelError, UnsafeModel
 from affect_pipeline.model.pooling import Pooling, frame_mask, unit_power
 from affect_pipeline.model.prosody import Prosody
 
-CONFIG_FILE, AFFECT_FILE, WEIGHTS_FILE, METRICS_FILE = (
-    "config.json", "affect.json", "model.safetensors", "evaluation.json",
+CONFIG_FILE, AFFECT_FILE, WEIGHTS_FILE, METRICS_FILE, FUSION_FILE = (
+    "config.json", "affect.json", "model.safetensors", "evaluation.json", "fusion.json",
 )  # fmt: skip
 UNSAFE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".py")
 EMBEDDING_LIMIT = 4.0
@@ -43,6 +44,7 @@ class AffectConfig:
     use_prosody: bool = True
     emotions: tuple[str, ...] = ()
     temperature: float = 1.0
+    phq8_head: bool = False
     usual_sd: dict[str, float] = field(
         default_factory=lambda: {"depression_logit": 1.0, "valence": 0.3, "arousal": 0.3}
     )
@@ -92,6 +94,7 @@ class AffectOutput:
     arousal: Tensor
     embedding: Tensor
     emotion_logits: Tensor | None
+    phq8: Tensor | None = None
 
 
 class AffectiveEncoder(nn.Module):
@@ -119,6 +122,7 @@ class AffectiveEncoder(nn.Module):
         self.embedding_scale: Tensor
         self.heads = nn.Linear(self.embedding_size, 3)
         self.emotion_head = nn.Linear(self.embedding_size, len(affect.emotions)) if affect.emotions else None
+        self.phq8_head = nn.Linear(self.embedding_size, 1) if affect.phq8_head else None
 
     def frames(self, input_values: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         """Return all hidden states, each (B, F, H), and the mask (B, F) of frames inside the audio.
@@ -155,8 +159,9 @@ class AffectiveEncoder(nn.Module):
         """Apply the heads to standardised embeddings (B, E)."""
         depression, valence, arousal = self.heads(embedding).unbind(-1)
         emotions = self.emotion_head(embedding) if self.emotion_head is not None else None
+        phq8 = self.phq8_head(embedding).squeeze(-1) if self.phq8_head is not None else None
         # tanh(z / 2) = 2 sigmoid(z) - 1: valence and arousal are trained as logits.
-        return AffectOutput(depression, torch.tanh(valence / 2), torch.tanh(arousal / 2), embedding, emotions)
+        return AffectOutput(depression, torch.tanh(valence / 2), torch.tanh(arousal / 2), embedding, emotions, phq8)
 
     def forward(self, input_values: Tensor, lengths: Tensor) -> AffectOutput:
         """Score windows of prepared audio.
@@ -250,7 +255,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
 def copy_model(source: Path, target: Path) -> None:
     """Copy the files of a model folder, and nothing else that may lie beside them."""
     target.mkdir(parents=True, exist_ok=True)
-    for name in (CONFIG_FILE, AFFECT_FILE, WEIGHTS_FILE, METRICS_FILE):
+    for name in (CONFIG_FILE, AFFECT_FILE, WEIGHTS_FILE, METRICS_FILE, FUSION_FILE):
         if (source / name).exists():
             shutil.copyfile(source / name, target / name)
 
@@ -276,5 +281,5 @@ def tiny_encoder(seed: int = 0) -> AffectiveEncoder:
 
 def _half(name: str, value: Tensor) -> Tensor:
     # The mean and scale of features span orders of magnitude; they are few and stay in full precision.
-    keep = name.startswith("embedding_") or name.startswith("heads") or name.startswith("emotion_head")
+    keep = name.startswith("embedding_") or name.startswith(("heads", "emotion_head", "phq8_head"))
     return value.detach().contiguous().to(torch.float32 if keep else torch.float16)

@@ -116,6 +116,15 @@ def figures(recordings: Sequence[Recording], logits: Array, system: str, protoco
     return rows
 
 
+def held_out_figures(recordings: Sequence[Recording], logits: Array) -> list[Figure]:
+    """Return figures of cross-validated logits (n, 3), corpus by corpus."""
+    rows = []
+    for name in sorted({r.corpus for r in recordings}):
+        mine = [i for i, r in enumerate(recordings) if r.corpus == name]
+        rows += figures([recordings[i] for i in mine], logits[mine], "ours", "speakers held out")
+    return rows
+
+
 def neutral_baseline(recordings: Sequence[Recording]) -> NDArray[np.bool_]:
     """Return which recordings stand for their speaker's baseline: every second neutral (or calm) one."""
     chosen = np.zeros(len(recordings), bool)
@@ -158,6 +167,37 @@ def judge(
     done: Callable[[], None] | None = None,
 ) -> list[Judged]:
     """Return logits of the labelled corpora, from speakers that the heads did not hear."""
+    if clinical := taught_by_questionnaires(encoder):
+        return _judge_clinical(encoder, corpora, clinical, work, done)
+    return _judge(encoder, corpora, work, done)
+
+
+def taught_by_questionnaires(encoder: AffectiveEncoder) -> set[str]:
+    """Return the corpora whose questionnaires taught the depression head."""
+    return set(encoder.affect.training.get("depression", {}).get("corpora", {}))
+
+
+def _judge_clinical(
+    encoder: AffectiveEncoder,
+    corpora: Sequence[Sequence[Recording]],
+    clinical: set[str],
+    work: Path | None,
+    done: Callable[[], None] | None,
+) -> list[Judged]:
+    """Judge the depression head on official test parts only, and the other heads on the other corpora."""
+    acted = _judge(encoder, [c for c in corpora if c[0].corpus not in clinical], work, done)
+    for judged in acted:
+        judged.logits[:, 0] = np.nan  # acted sadness is another question than the one that this head answers
+    parts = [[r for r in c if r.split == "test" and has_answer(r)] for c in corpora if c[0].corpus in clinical]
+    return acted + [_as_it_is(encoder, part, OFFICIAL, work, done) for part in parts if part]
+
+
+def _judge(
+    encoder: AffectiveEncoder,
+    corpora: Sequence[Sequence[Recording]],
+    work: Path | None,
+    done: Callable[[], None] | None,
+) -> list[Judged]:
     heard = encoder.affect.training.get("corpora", {})
     taught = [c for c in corpora if heard.get(c[0].corpus, {}).get("labelled")]
     others = [c for c in corpora if not heard.get(c[0].corpus, {}).get("labelled") and has_answers(c)]

@@ -14,13 +14,24 @@ from rich.table import Table
 
 from affect_pipeline.model.calibration import Calibration, fit_calibration, reliability, sigmoid
 from affect_pipeline.model.corpora import Recording
+from affect_pipeline.model.depression.figures import LABELS, ParticipantFigures, gate_of
+from affect_pipeline.model.depression.judge import judge_folder
 from affect_pipeline.model.encoder import AffectiveEncoder, folder_digest
-from affect_pipeline.model.evaluate import OFFICIAL, Figure, Judged, as_json, figures, judge
+from affect_pipeline.model.evaluate import (
+    OFFICIAL,
+    Figure,
+    Judged,
+    as_json,
+    figures,
+    judge,
+    taught_by_questionnaires,
+)
 from affect_pipeline.model.evaluate_groups import GroupFigure, group_figures, sort_groups
 from affect_pipeline.model.evaluate_references import describe_all, egemaps, pooled_teacher, reference_figures
 from affect_pipeline.model.evaluate_runtime import Cost, coverage, measure_cost
 from affect_pipeline.model.evaluate_transfer import BY_CORPUS, BY_LANGUAGE, judge_transfer
 from affect_pipeline.model.heads import TASKS, answers
+from affect_pipeline.model.lifecycle import TAUGHT_BY
 from affect_pipeline.model.summary import finite
 from affect_pipeline.model.teacher import load_teacher
 from affect_pipeline.model.train import drop_labels
@@ -54,6 +65,7 @@ class Report:
     coverage: dict[str, dict[str, float]]
     unscored: dict[str, int]
     cost: Cost
+    participants: tuple[ParticipantFigures, ...] = ()
 
     def gate(self) -> dict[str, float]:
         """Return the numbers that a successor has to reach, the higher the better.
@@ -63,7 +75,7 @@ class Report:
         """
         counted = ("speakers held out", "never trained on")  # one figure a corpus and question
         ours = [f for f in self.figures if f.system == OURS and f.protocol in counted]
-        return {f"{f.test}.{f.task}": round(f.auc, 4) for f in ours}
+        return {f"{f.test}.{f.task}": round(f.auc, 4) for f in ours} | gate_of(self.participants)
 
     def facts(self) -> dict[str, str]:
         """Return what is not in the table, as words."""
@@ -91,6 +103,8 @@ class Report:
             "unscored": self.unscored,
             "cost": asdict(self.cost),
         }
+        if self.participants:
+            content |= {TAUGHT_BY: LABELS, "participants": [row.as_json() for row in self.participants]}
         return dict(finite(content))
 
 
@@ -108,7 +122,10 @@ def evaluate_model(asked: Request, done: Callable[[], None] | None = None) -> Re
     cost = measure_cost(asked.folder, asked.timed_journals)
     corpora = [*asked.corpora, *(drop_labels(corpus) for corpus in asked.unlabelled)]
     judged = judge(encoder, corpora, asked.work, done)
-    transferred = judge_transfer(encoder, corpora, asked.work, done)
+    clinical = taught_by_questionnaires(encoder)
+    interviews = [r for corpus in corpora if corpus[0].corpus in clinical for r in corpus]
+    acted = [corpus for corpus in corpora if corpus[0].corpus not in clinical]
+    transferred = judge_transfer(encoder, acted, asked.work, done)
     rows = [f for j in (*judged, *transferred) for f in figures(j.recordings, j.logits, OURS, j.protocol)]
     if asked.references:
         rows += _references(asked, judged, done)
@@ -120,6 +137,7 @@ def evaluate_model(asked: Request, done: Callable[[], None] | None = None) -> Re
         coverage={j.recordings[0].corpus: coverage(asked.folder, j.recordings) for j in judged},
         unscored={j.recordings[0].corpus: int(np.isnan(j.logits).all(1).sum()) for j in judged},
         cost=cost,
+        participants=tuple(judge_folder(asked.folder, interviews, asked.work)) if interviews else (),
     )
 
 

@@ -180,6 +180,19 @@ def fit_heads(windows: Windows, plan: HeadPlan, n_prosody: int, with_emotions: b
     return Heads(mean, scale, weights, bias, *named)
 
 
+def say_emotions(taught: Windows, asked: NDArray[np.floating], plan: HeadPlan) -> Array:
+    """Return probabilities (W, 8) of `EMOTIONS` for raw embeddings by a head of its own; NaN if it cannot be taught."""
+    from scipy.special import softmax
+
+    mean, scale = _standard(taught)
+    blank = np.zeros((3, 0))
+    heads = Heads(mean, scale, blank, np.zeros(3), blank, np.zeros(0), ())
+    weights, bias, words = _fit_emotions(heads.standardise(taught.raw), taught, plan)
+    said = np.full((len(asked), len(EMOTIONS)), np.nan if not words else 0.0)
+    said[:, [EMOTIONS.index(word) for word in words]] = softmax(heads.standardise(asked) @ weights.T + bias, axis=1)
+    return said
+
+
 def _logistic(x: Array, truth: Array, importance: Array, inverse_penalty: float) -> tuple[Array, float]:
     from sklearn.linear_model import LogisticRegression
 

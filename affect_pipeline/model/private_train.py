@@ -79,7 +79,7 @@ def train_privately(
     found = fit_private_heads(speakers, plan, _start(encoder))
     heads = replace(standard, weights=found.weights, bias=found.bias)
     about = {"corpora": _corpora(recordings), "privacy": describe(found, plan), **_encoder_training(encoder)}
-    affect = replace(encoder.affect, emotions=(), training=about)
+    affect = replace(encoder.affect, emotions=(), phq8_head=False, training=about)
     return PrivatelyTrained(with_heads(encoder, heads, affect), found)
 
 
@@ -132,7 +132,8 @@ def heard_before(encoder: AffectiveEncoder) -> set[str]:
     training = encoder.affect.training
     told = {str(entry["corpus"]) for entry in training.get("encoder", {}).get("corpora", [])}
     tuned, before = training.get("fine_tuning", {}).get("held_out", {}), training.get("before", [])
-    return told | set(training.get("corpora", {})) | set(tuned) | set(before)
+    clinical = training.get("depression", {}).get("corpora", {})
+    return told | set(training.get("corpora", {})) | set(clinical) | set(tuned) | set(before)
 
 
 def _start(encoder: AffectiveEncoder) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
@@ -153,5 +154,6 @@ def _encoder_training(encoder: AffectiveEncoder) -> dict[str, Any]:
     training = encoder.affect.training
     kept = {name: value for name, value in training.items() if name in ("encoder", "fine_tuning")}
     # What the model before was taught with: this one starts from its standardisation, calibration and heads.
-    before = sorted({*training.get("corpora", {}), *training.get("before", [])})
+    clinical = training.get("depression", {}).get("corpora", {})
+    before = sorted({*training.get("corpora", {}), *clinical, *training.get("before", [])})
     return kept | ({"before": before} if before else {})

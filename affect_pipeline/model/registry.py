@@ -247,7 +247,7 @@ def _log_pyfunc(folder: Path, digest: str) -> ModelInfo:
     ]
     tone = (0.1 * np.sin(np.arange(16_000) * (2 * np.pi * 150 / 16_000))).round(4)
     with TemporaryDirectory() as scratch, _no_bytecode():
-        copy_model(folder, Path(scratch) / ARTIFACT)  # the four files of a model and nothing that lies beside them
+        copy_model(folder, Path(scratch) / ARTIFACT)  # the files of a model and nothing that lies beside them
         info: ModelInfo = mlflow.pyfunc.log_model(
             name=ARTIFACT,
             python_model=str(Path(__file__).with_name("pyfunc_model.py")),

@@ -9,11 +9,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from affect_pipeline.model.corpora import Recording
+from affect_pipeline.model.calibration import Calibration
+from affect_pipeline.model.corpora import EMOTIONS, Recording
 from affect_pipeline.model.encoder import folder_digest
 from affect_pipeline.model.evaluate import Figure
 from affect_pipeline.model.heads import TASKS, answers
@@ -24,6 +25,16 @@ from affect_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+
+class Calibrated(Protocol):
+    """What has a calibration."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """Its calibration."""
+        ...
+
 
 EXPERIMENT = "affect-training"
 MOST_METRICS = 1000
@@ -60,7 +71,7 @@ def log_training(
     with mlflow_client(settings) as client:
         run = client.create_run(experiment_id(settings, client, EXPERIMENT))
         run_id = str(run.info.run_id)
-        for name, value in {**_flat(asdict(plan)), "data_digest": data_digest(trained.recordings)}.items():
+        for name, value in {**flat_texts(asdict(plan)), "data_digest": data_digest(trained.recordings)}.items():
             client.log_param(run_id, name, value)
         for metric, number in training_metrics(trained, rows).items():
             client.log_metric(run_id, metric, number)
@@ -68,10 +79,13 @@ def log_training(
         client.set_tag(run_id, "code_version", code_version())
         log_curve(client, run_id, curve or {}, "fine_tuning")
         tuning = trained.encoder.affect.training.get("fine_tuning", {}).get("plan", {})
-        for name, value in _flat(tuning, "fine_tuning.").items():
+        for name, value in flat_texts(tuning, "fine_tuning.").items():
             client.log_param(run_id, name, value)
         client.log_dict(run_id, {t.name: confusion(trained, i) for i, t in enumerate(TASKS)}, "confusion.json")
         client.log_text(run_id, json.dumps(confusion_chart(trained)), "confusion.vl.json")
+        if trained.emotions_said:
+            client.log_dict(run_id, emotion_confusion(trained), "emotion_confusion.json")
+            client.log_text(run_id, json.dumps(emotion_chart(trained)), "emotion_confusion.vl.json")
         client.log_dict(run_id, corpus_digests(trained.recordings), "data_digests.json")
         client.log_dict(run_id, asdict(trained.calibration), "calibration.json")
         client.log_text(run_id, json.dumps(calibration_chart(trained)), "calibration.vl.json")
@@ -106,7 +120,7 @@ def log_distillation(
     """
     with mlflow_client(settings) as client:
         run_id = str(client.create_run(experiment_id(settings, client, EXPERIMENT)).info.run_id)
-        for name, value in {**_flat(dict(plan)), "data_digest": data_digest(recordings)}.items():
+        for name, value in {**flat_texts(dict(plan)), "data_digest": data_digest(recordings)}.items():
             client.log_param(run_id, name, value)
         log_curve(client, run_id, curve, "distillation", first_step)
         client.log_dict(run_id, corpus_digests(recordings), "data_digests.json")
@@ -155,10 +169,7 @@ def confusion(trained: Trained, index: int) -> dict[str, int]:
 
 
 def confusion_chart(trained: Trained) -> dict[str, Any]:
-    """Return what was said to each emotion as a heat map in Vega-Lite: the share of its recordings above logit 0.
-
-    Emotion words have no head that speakers were held out from, so the matrix is of the three questions, which have.
-    """
+    """Return what was said to each emotion as a heat map in Vega-Lite: the share of its recordings above logit 0."""
     emotions = np.array([r.emotion or "" for r in trained.recordings])
     cells = []
     for index, task in enumerate(TASKS):
@@ -177,7 +188,34 @@ def confusion_chart(trained: Trained) -> dict[str, Any]:
     return {"$schema": VEGA_LITE, "data": {"values": cells}, "mark": "rect", "encoding": encoding}
 
 
-def calibration_chart(trained: Trained) -> dict[str, Any]:
+def emotion_confusion(trained: Trained) -> dict[str, dict[str, int]]:
+    """Return how often each emotion was taken for which, by heads that never heard the speaker: true, then said."""
+    counts: dict[str, dict[str, int]] = {}
+    for recording, said in zip(trained.recordings, trained.emotions_said, strict=True):
+        if recording.emotion and said:
+            row = counts.setdefault(recording.emotion, {})
+            row[said] = row.get(said, 0) + 1
+    said_words = [word for word in EMOTIONS if any(word in row for row in counts.values())]
+    return {word: {said: counts[word].get(said, 0) for said in said_words} for word in EMOTIONS if word in counts}
+
+
+def emotion_chart(trained: Trained) -> dict[str, Any]:
+    """Return `emotion_confusion` as a heat map in Vega-Lite, each row as shares of the emotion's recordings."""
+    cells = [
+        {"emotion": word, "said": said, "share": round(n / max(sum(row.values()), 1), 4), "n": n}
+        for word, row in emotion_confusion(trained).items()
+        for said, n in row.items()
+    ]
+    encoding = {
+        "x": {"field": "said", "type": "nominal", "sort": list(EMOTIONS)},
+        "y": {"field": "emotion", "type": "nominal", "sort": list(EMOTIONS)},
+        "color": {"field": "share", "type": "quantitative", "scale": {"domain": [0, 1]}},
+        "tooltip": [{"field": name} for name in ("emotion", "said", "share", "n")],
+    }
+    return {"$schema": VEGA_LITE, "data": {"values": cells}, "mark": "rect", "encoding": encoding}
+
+
+def calibration_chart(trained: Calibrated) -> dict[str, Any]:
     """Return the reliability diagram as a Vega-Lite specification."""
     points = [{"said": bin_.said, "true": bin_.true, "n": bin_.n} for bin_ in trained.calibration.reliability]
     axes = {
@@ -214,8 +252,9 @@ def code_version() -> str:
     return found.stdout.strip() or "unknown"
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
+def flat_texts(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return nested values as texts, named by their path, as MLflow keeps parameters."""
     flat: dict[str, str] = {}
     for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": str(value)}
+        flat |= flat_texts(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": str(value)}
     return flat

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -43,6 +43,9 @@ from affect_pipeline.model.summary import finite, flat_numbers
 from affect_pipeline.settings import Settings
 from affect_pipeline.warehouse.engine import connect
 from affect_pipeline.warehouse.queries import sql
+
+if TYPE_CHECKING:
+    from affect_pipeline.model.corpora import Recording
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ def train_candidate(settings: Settings, run_id: str, corpora: Corpora, given: st
 def fit_heads(source: Path, target: Path, corpora: Corpora, work: Path) -> None:
     """Fit new heads on a model's encoder and write the result as a model folder.
 
+    Interviews with questionnaires teach the depression head, see `affect_pipeline.model.depression.train`.
+
     Parameters
     ----------
     source : Path
@@ -137,19 +142,13 @@ def fit_heads(source: Path, target: Path, corpora: Corpora, work: Path) -> None:
     work : Path
         Keeps embeddings between runs.
     """
-    from dataclasses import replace
-
     from affect_pipeline.model.corpora import TESTING_ONLY, read_corpus
-    from affect_pipeline.model.encoder import AffectConfig, AffectiveEncoder
-    from affect_pipeline.model.train import TrainPlan, train
+    from affect_pipeline.model.training import Asked, train_model
 
     # The gate may ask for figures on a corpus that is for testing only: it is given like others and teaches nobody.
     teaching = {name: folder for name, folder in corpora.folders.items() if name not in TESTING_ONLY}
     recordings = [read_corpus(folder, name=name) for name, folder in teaching.items()]
-    trained = train(AffectiveEncoder.load(source), recordings, TrainPlan(), work).encoder
-    clinical = any(recording.depressed is not None for corpus in recordings for recording in corpus)
-    if not clinical:
-        trained.affect = replace(trained.affect, depression_meaning=AffectConfig().depression_meaning)
+    trained = train_model(source, recordings, Asked(), work)
     with atomic_folder(target) as temporary:
         trained.save(temporary)
 
@@ -299,7 +298,6 @@ def evaluate_candidate(folder: Path, corpora: Corpora, work: Path, timed_journal
         If it was not measured and there is no corpus to measure it on.
     """
     from affect_pipeline.model.corpora import read_corpus
-    from affect_pipeline.model.evaluate_report import Request, evaluate_model
 
     metrics = read_metrics(folder)
     if metrics:
@@ -307,8 +305,18 @@ def evaluate_candidate(folder: Path, corpora: Corpora, work: Path, timed_journal
     if not corpora.folders:
         raise ModelError(f"{folder} was not measured, and no corpus is given to measure it on")
     recordings = [read_corpus(path, name=name) for name, path in corpora.folders.items()]
-    report = evaluate_model(Request(folder, recordings, references=False, work=work, timed_journals=timed_journals))
-    write_json(finite(report.as_json()), folder / METRICS_FILE)
+    return measure(folder, recordings, work, timed_journals)
+
+
+def measure(
+    folder: Path, corpora: Sequence[Sequence[Recording]], work: Path, timed_journals: int = 8
+) -> dict[str, Any]:
+    """Return what was measured about a model folder, measuring it on corpora first where that was not done."""
+    from affect_pipeline.model.evaluate_report import Request, evaluate_model
+
+    if not read_metrics(folder):
+        asked = Request(folder, corpora, references=False, work=work, timed_journals=timed_journals)
+        write_json(finite(evaluate_model(asked).as_json()), folder / METRICS_FILE)
     return read_metrics(folder)
 
 

@@ -103,6 +103,35 @@ def test_an_official_test_part_teaches_nobody(recordings: list[Recording]):
     assert choose([r for r in official if r.split == "test"], PLAN) == []
 
 
+def test_a_draw_is_seeded_labelled_and_written_down(recordings: list[Recording], cache: Path):
+    import random
+
+    plan = replace(PLAN, at_most={"acted": 20})
+    drawn = choose(recordings, plan)
+    order = list(recordings)
+    random.Random(plan.seed).shuffle(order)
+    assert {r.path for r in drawn} == {r.path for r in order[:20]}
+    assert drawn == choose(recordings, plan) != choose(recordings, replace(plan, seed=8))
+    assert choose(recordings, replace(PLAN, at_most={"other": 3})) == list(recordings)
+    taught = train(tiny_encoder(), [recordings], plan, cache)
+    assert taught.recordings == tuple(drawn)
+    assert taught.encoder.affect.training["plan"]["at_most"] == {"acted": 20}
+
+
+def test_emotions_are_said_by_heads_that_never_heard_the_speaker(
+    trained: Trained, recordings: list[Recording], cache: Path
+):
+    right = [r.emotion == said for r, said in zip(trained.recordings, trained.emotions_said, strict=True)]
+    assert np.mean(right) > 1.5 / 6
+    turned = {"sad": "angry", "angry": "sad"}
+    changed = [
+        replace(r, emotion=turned.get(r.emotion or "", r.emotion)) if r.speaker == "s0" else r for r in recordings
+    ]
+    other = train(tiny_encoder(), [changed], PLAN, cache)
+    mine = [i for i, r in enumerate(trained.recordings) if r.speaker == "s0"]
+    assert [other.emotions_said[i] for i in mine] == [trained.emotions_said[i] for i in mine]
+
+
 def test_answers_follow_the_words_the_ratings_and_the_questionnaire():
     def one(**known) -> Recording:
         return Recording(Path("x"), "c", "en", "s", **known)

@@ -20,6 +20,8 @@ from affect_pipeline.model.training_log import (
     confusion_chart,
     corpus_digests,
     data_digest,
+    emotion_chart,
+    emotion_confusion,
     log_distillation,
     log_training,
 )
@@ -35,7 +37,8 @@ def trained(folder: Path) -> Trained:
     path = touch_wav(folder / "session-of-anna.wav")
     rows = tuple(Recording(path, "acted", "en", f"anna-{i % 2}", mood) for i, mood in enumerate(MOODS))
     logits = np.stack([LOGITS, np.full(6, np.nan), np.full(6, np.nan)], 1)
-    return Trained(tiny_encoder(), logits, rows, fit_calibration(LOGITS, answers(rows, TASKS[0])))
+    said = ("neutral", "sad", "sad", "sad", "neutral", None)
+    return Trained(tiny_encoder(), logits, rows, fit_calibration(LOGITS, answers(rows, TASKS[0])), said)
 
 
 def test_confusion_counts_the_recordings_that_were_scored(tmp_path: Path):
@@ -67,6 +70,7 @@ def test_a_training_is_logged_without_names(settings: Settings, registry_templat
         kept = {f.path for f in client.list_artifacts(run_id)}
         assert kept >= {"confusion.json", "confusion.vl.json", "calibration.json", "calibration.vl.json"}
         assert "data_digests.json" in kept
+        assert {"emotion_confusion.json", "emotion_confusion.vl.json"} <= kept
         assert run.data.params["data_digest"] == data_digest(known.recordings)
         assert run.data.tags["code_version"]
         history = client.get_metric_history(run_id, "fine_tuning.total")
@@ -80,6 +84,13 @@ def test_the_confusion_chart_shows_how_often_each_emotion_was_said_yes_to(tmp_pa
     assert {(c["emotion"], c["question"]): (c["yes"], c["n"]) for c in cells} == {
         ("neutral", "depression"): (0.3333, 3), ("sad", "depression"): (1.0, 2),
     }  # fmt: skip
+
+
+def test_the_emotion_matrix_counts_what_was_said_of_each_emotion(tmp_path: Path):
+    known = trained(tmp_path)
+    assert emotion_confusion(known) == {"neutral": {"neutral": 2, "sad": 1}, "sad": {"neutral": 0, "sad": 2}}
+    cells = emotion_chart(known)["data"]["values"]
+    assert {(c["emotion"], c["said"]): c["share"] for c in cells}["neutral", "sad"] == 0.3333
 
 
 def test_every_corpus_has_a_digest_of_its_own(tmp_path: Path):

@@ -1,0 +1,1 @@
+"""Heads for depression as questionnaires measure it: PHQ-8 of interviews, per participant, by voice and more."""
