@@ -133,10 +133,13 @@ def folders(*names: str) -> list[Asset]:
 # Inlets and outlets are what OpenLineage tells: `tests/e2e/test_lineage.py` watches the warehouse and the state folder
 # while the stages run, and holds these lists against what was read and written.
 @task(
-    inlets=[Asset(landing_uri(get_settings())), *tables("patients", "deliveries", "journals", "erasures")],
-    # Scores and biomarkers move with a recording that turns out to be another day's.
+    inlets=[
+        Asset(landing_uri(get_settings())),
+        *tables("patients", "deliveries", "journals", "erasures", "omop_persons"),
+    ],
+    # Scores and biomarkers move with a recording that turns out to be another day's; a new patient gets a number.
     outlets=folders("raw", "work")
-    + tables("patients", "deliveries", "journals", "questionnaires", "scores", "biomarkers"),
+    + tables("patients", "deliveries", "journals", "questionnaires", "scores", "biomarkers", "omop_persons"),
 )
 def collect() -> list[int]:
     """Take in what arrived in the landing zone; return the shards to measure."""

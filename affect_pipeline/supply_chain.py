@@ -25,6 +25,7 @@ ROOT = "affect-pipeline"
 STATED_ELSEWHERE = {
     "huey": "MIT",  # file LICENSE in its wheel
     "openlineage-sql": "Apache-2.0",  # LICENSE of its repository
+    "sigstore-models": "MIT",  # file LICENSE in its wheel
 }
 """Licences of packages whose metadata does not say."""
 

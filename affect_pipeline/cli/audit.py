@@ -41,7 +41,8 @@ def list_(
     from affect_pipeline.settings import get_settings
     from affect_pipeline.warehouse.engine import connect
 
-    table = Table("event", "when (UTC)", "who", "what", box=None)
+    table = Table("event", "when (UTC)", "who", box=None)
+    table.add_column("what", no_wrap=True, min_width=16)
     table.add_column("patient", min_width=32, no_wrap=True)  # a pseudonym that is cut finds nobody
     table.add_column("detail")
     for event in list_events(connect(get_settings()), patient, actor, action, limit):

@@ -18,6 +18,8 @@ READS = (
     "/dashboard", "/dashboard/patients", f"/dashboard/patients/{PATIENT}", "/dashboard/cohort", "/dashboard/quality",
     "/dashboard/model", f"/dashboard/patients/{PATIENT}/charts/trend.json", "/dashboard/cohort/charts/weeks.json",
     "/dashboard/quality/charts/nights.json", f"/dashboard/patients/{PATIENT}/charts/trend.png",
+    "/dashboard/model/charts/depression/phq.json", "/dashboard/model/charts/depression/phq.png",
+    "/dashboard/population/2026-01-05",
 )  # fmt: skip
 WRITES = (
     "/analyze-vocal-health", "/journals", f"/alerts/{PATIENT}/acknowledge", f"/alerts/{PATIENT}/resolve",
@@ -43,9 +45,8 @@ def test_nobody_writes_without_logging_in(world: World, path: str) -> None:
 
 
 def test_every_route_is_either_open_on_purpose_or_tested_above(world: World) -> None:
-    known = {
-        path.replace(PATIENT, "{}").replace("trend.json", "{}.json").replace("trend.png", "{}.png") for path in READS
-    }
+    filled = re.compile(rf"{PATIENT}|trend(?=\.)|(?<=charts/)depression|2026-01-05")
+    known = {filled.sub("{}", path) for path in READS}
     known |= {path.replace(PATIENT, "{}") for path in WRITES} | OPEN | {"/stream", "/dashboard/cohort/charts/{}.json"}
     found = {_anonymous_path(path) for path in _paths(world)}
 

@@ -118,7 +118,7 @@ def test_a_released_journal_is_accepted_when_its_night_is_run_again_even_if_it_l
     with warehouse.begin() as connection:
         (journal_id,) = connection.execute(sa.text("SELECT journal_id FROM journals")).one()
         release = {"journal_id": journal_id, "actor": "anna", "reason": "I listened to it"}
-        connection.execute(sa.text(sql("add_release")), release)
+        connection.execute(sa.text(sql("intake/add_release")), release)
     for path in Path(warehouse_settings.landing).rglob("a.*"):
         path.unlink()
     result = run(warehouse_settings)
