@@ -22,11 +22,42 @@ from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, dag, get_current_context, task
 
-from affect_pipeline.airflow_tasks import DEFAULT_ARGS, TellPeople
+from affect_pipeline.airflow_tasks import DEFAULT_ARGS, TellPeople, folders, tables
 from affect_pipeline.settings import get_settings
 
 
-@task
+# An erasure takes a patient's rows from every table that has any, and derives charts and cohorts anew from the rest.
+# `tests/e2e/test_lineage.py` holds these lists against what was read and written.
+@task(
+    inlets=tables("patients", "deliveries", "journals", "scores", "biomarkers", "nights", "erasures"),
+    outlets=folders("raw", "work", "data-docs")
+    + tables(
+        "alert_events",
+        "audio_quality",
+        "audit_events",
+        "baselines",
+        "biomarkers",
+        "care_assignments",
+        "chart_state",
+        "cohort_profiles",
+        "deliveries",
+        "drift_alerts",
+        "erasures",
+        "fhir_deliveries",
+        "journals",
+        "known_changes",
+        "monitor_progress",
+        "monitored_days",
+        "nights",
+        "omop_persons",
+        "patients",
+        "quality_checks",
+        "quarantine_releases",
+        "questionnaires",
+        "scores",
+        "voice_keys",
+    ),
+)
 def keep_house() -> dict[str, Any]:
     """Remove what is past its time, and erase patients who are due; return counts."""
     from affect_pipeline.privacy.housekeeping import housekeeping

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from affect_pipeline.model.workflow import (
 )
 from affect_pipeline.nights import Nights
 from affect_pipeline.notify import RecordingNotifier
+from affect_pipeline.privacy.housekeeping import housekeeping
 from affect_pipeline.settings import Settings
 from affect_pipeline.stages.collect import collect
 from affect_pipeline.stages.in_process import STAGES
@@ -115,8 +117,13 @@ STATE = {"raw", "work", "data-docs", "training", "models"}
 
 
 @pytest.fixture(scope="module")
-def touched(installation: Installation, cohort: SmallCohort) -> dict[str, Touched]:
-    settings, nights = installation("lineage"), cohort.last_nights[0]
+def settings(installation: Installation) -> Settings:
+    return installation("lineage")
+
+
+@pytest.fixture(scope="module")
+def touched(settings: Settings, cohort: SmallCohort) -> dict[str, Touched]:
+    nights = cohort.last_nights[0]
     shards: dict[str, tuple[int, ...]] = {}
 
     def each(stage: Callable[[Settings, Nights, int], Any], name: str) -> None:
@@ -196,3 +203,18 @@ def test_the_life_of_a_challenger_touches_what_its_tasks_declare(
         assert outlets - found.written <= ({"training"} if task == "evaluate" else set()), task  # measured already
         assert found.read <= inlets | outlets, task
         assert inlets - STATE <= found.read, task
+
+
+@pytest.mark.usefixtures("touched")
+def test_an_erasure_touches_what_its_task_declares(
+    settings: Settings, cohort: SmallCohort, dags: dict[str, Any]
+) -> None:
+    strict = settings.model_copy(update={"keep_patient_days": 1, "keep_work_days": 1})
+    inlets, outlets = (declared(dags, "keep_house", which, "privacy_housekeeping") for which in ("inlets", "outlets"))
+
+    found = watch(strict, lambda: housekeeping(strict, cohort.nights.last + timedelta(days=9)))
+
+    assert found.written <= outlets
+    assert found.read <= inlets | outlets
+    assert inlets <= found.read
+    assert outlets - STATE <= found.read | found.written
