@@ -12,6 +12,8 @@ import importlib
 import sys
 from typing import Any
 
+from affect_pipeline.acoustics.compiled import import_librosa
+
 IMPORTED_BY_STAGES = (
     "affect_pipeline.acoustics.measure",
     "affect_pipeline.airflow_tasks",
@@ -28,8 +30,6 @@ IMPORTED_BY_STAGES = (
     "fsspec",
     "great_expectations",
     "great_expectations.expectations",
-    "librosa",
-    "librosa.feature.spectral",
     "mlflow",
     "onnxruntime",
     "pandas",
@@ -47,6 +47,7 @@ def import_stages() -> None:
     """Import what the stages import, and keep the garbage collector from touching it in every fork."""
     for name in IMPORTED_BY_STAGES:
         importlib.import_module(name)
+    import_librosa()
     gc.collect()
     gc.freeze()
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
+from affect_pipeline.acoustics.compiled import import_librosa
 from affect_pipeline.acoustics.pitch import Pitch, track_pitch
 from affect_pipeline.acoustics.spectra import BIN_HZ, BLOCK_FRAMES, HOP, HOP_S, WINDOW, Samples, Spectra, decibels
 from affect_pipeline.acoustics.vad import RATE_HZ, Segments
@@ -194,14 +195,13 @@ def _energy_statistics(level_db: Floats) -> tuple[float, float]:
 
 def _timbre(power: npt.NDArray[np.float32]) -> tuple[float, float]:
     """Return mean spectral centroid (Hz) and mean flatness of frames, some frames at a time."""
-    from librosa.feature import spectral_centroid, spectral_flatness
-
+    feature = import_librosa().feature
     frequencies = np.arange(power.shape[1]) * BIN_HZ
     centroid = flatness = 0.0
     for first in range(0, len(power), BLOCK_FRAMES):
         block = power[first : first + BLOCK_FRAMES].T
-        centroid += spectral_centroid(S=np.sqrt(block), sr=RATE_HZ, freq=frequencies).sum(dtype=np.float64)
-        flatness += spectral_flatness(S=block, power=1.0, amin=1e-16).sum(dtype=np.float64)
+        centroid += feature.spectral_centroid(S=np.sqrt(block), sr=RATE_HZ, freq=frequencies).sum(dtype=np.float64)
+        flatness += feature.spectral_flatness(S=block, power=1.0, amin=1e-16).sum(dtype=np.float64)
     return float(centroid / len(power)), float(flatness / len(power))
 
 

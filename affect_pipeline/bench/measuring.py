@@ -100,8 +100,9 @@ def _ours(path: Path) -> object:
 
 
 def _librosa(path: Path, rate_hz: int, low_hz: float, high_hz: float, hop: int) -> object:
-    import librosa
+    from affect_pipeline.acoustics.compiled import import_librosa
 
+    librosa = import_librosa()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it imports what is deprecated, and pyin divides by zero in silence
         samples, rate = librosa.load(path, sr=rate_hz)
