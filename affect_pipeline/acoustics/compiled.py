@@ -18,13 +18,11 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-COMPILED = ("librosa", "librosa.feature.spectral")
-"""What is imported here, and with it what it compiles: `librosa.util`, `librosa.core.audio`, `librosa.core.pitch`."""
-
-
 @cache
 def import_librosa() -> ModuleType:
-    """Import librosa with what compiles meanwhile, after any other process that is doing so.
+    """Import librosa with what is compiled meanwhile, after any other process that is doing so.
+
+    That is `librosa.util`, `librosa.core.audio` and `librosa.core.pitch`; `librosa.beat` is not imported.
 
     Returns
     -------
@@ -32,7 +30,8 @@ def import_librosa() -> ModuleType:
         ``librosa``.
     """
     with _one_process():
-        return [importlib.import_module(name) for name in COMPILED][0]
+        importlib.import_module("librosa.feature.spectral")
+        return importlib.import_module("librosa")
 
 
 def lock_file() -> Path:
