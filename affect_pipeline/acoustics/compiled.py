@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+
 @cache
 def import_librosa() -> ModuleType:
     """Import librosa with what is compiled meanwhile, after any other process that is doing so.
