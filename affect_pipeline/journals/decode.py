@@ -88,7 +88,7 @@ class DecodedAudio:
         return self.samples.size / self.sample_rate_hz
 
 
-def decode(path: Path, limits: DecodeLimits = DecodeLimits()) -> DecodedAudio:
+def decode(path: Path, limits: DecodeLimits = DecodeLimits(), first_frame: int = 0) -> DecodedAudio:
     """Decode a recording; its content decides the format.
 
     Parameters
@@ -97,6 +97,8 @@ def decode(path: Path, limits: DecodeLimits = DecodeLimits()) -> DecodedAudio:
         The file.
     limits : DecodeLimits
         What it may cost. Size, duration, channels and rate are checked before decoding.
+    first_frame : int
+        Samples before it are left out: somebody follows a recording that still grows.
 
     Returns
     -------
@@ -118,8 +120,11 @@ def decode(path: Path, limits: DecodeLimits = DecodeLimits()) -> DecodedAudio:
     if format_name is None:
         raise DecodeError("not_audio", f"the content is none of {', '.join(FORMATS)}")
     check_complete(path, format_name)
-    read = _read_with_ffmpeg if format_name in FFMPEG_FORMATS else _read_with_libsndfile
-    channels, rate_hz = read(path, limits)
+    if format_name in FFMPEG_FORMATS:
+        channels, rate_hz = _read_with_ffmpeg(path, limits)
+        channels = channels[first_frame:]
+    else:
+        channels, rate_hz = _read_with_libsndfile(path, limits, first_frame)
     return DecodedAudio(_loudest_channel(channels), rate_hz, channels.shape[1], format_name)
 
 
@@ -152,7 +157,7 @@ def _check_header(rate_hz: int, n_channels: int, duration_s: float, limits: Deco
         raise DecodeError("too_long", f"{duration_s:.0f} s; at most {limits.max_duration_s:.0f} s are analysed")
 
 
-def _read_with_libsndfile(path: Path, limits: DecodeLimits) -> tuple[npt.NDArray[np.float32], int]:
+def _read_with_libsndfile(path: Path, limits: DecodeLimits, first_frame: int) -> tuple[npt.NDArray[np.float32], int]:
     import soundfile
 
     try:
@@ -160,10 +165,13 @@ def _read_with_libsndfile(path: Path, limits: DecodeLimits) -> tuple[npt.NDArray
             # MP3 headers often only guess the length, so that of MP3 is checked while it is read.
             promised_s = 0.0 if file.format == "MP3" else file.frames / max(file.samplerate, 1)
             _check_header(file.samplerate, file.channels, promised_s, limits)
+            if first_frame:
+                file.seek(first_frame)
             channels = _read_blocks(file, int(limits.max_duration_s * file.samplerate) + 1)
             _check_header(file.samplerate, file.channels, len(channels) / file.samplerate, limits)
-            if len(channels) < file.frames and file.format == "FLAC":
-                raise DecodeError("truncated", f"{len(channels)} of {file.frames} promised samples could be decoded")
+            n_decoded = first_frame + len(channels)
+            if n_decoded < file.frames and file.format == "FLAC":
+                raise DecodeError("truncated", f"{n_decoded} of {file.frames} promised samples could be decoded")
             return channels, file.samplerate
     except soundfile.LibsndfileError as error:
         raise DecodeError("decode_failed", error.error_string) from None

@@ -28,8 +28,10 @@ MOST_REQUEST_BYTES = 4096
 LENGTH_BYTES = 8
 ROOM_IS_MADE = b"!"
 
+Decode = Callable[[Path, DecodeLimits, int], DecodedAudio]
 
-def main(descriptor: int, kind: str, decoder: Callable[[Path, DecodeLimits], DecodedAudio] = decode) -> None:
+
+def main(descriptor: int, kind: str, decoder: Decode = decode) -> None:
     """Answer requests on a socket until it is closed.
 
     Parameters
@@ -49,7 +51,8 @@ def main(descriptor: int, kind: str, decoder: Callable[[Path, DecodeLimits], Dec
             return
         recording, target = descriptors
         try:
-            _answer(parent, decoder, recording, target, DecodeLimits(**json.loads(request)))
+            asked = json.loads(request)
+            _answer(parent, decoder, recording, target, DecodeLimits(**asked["limits"]), asked["first_frame"])
         finally:
             os.close(recording)
             os.close(target)
@@ -57,14 +60,15 @@ def main(descriptor: int, kind: str, decoder: Callable[[Path, DecodeLimits], Dec
 
 def _answer(
     parent: socket.socket,
-    decoder: Callable[[Path, DecodeLimits], DecodedAudio],
+    decoder: Decode,
     recording: int,
     target: int,
     limits: DecodeLimits,
+    first_frame: int,
 ) -> None:
     limit_this_file(limits.max_memory_bytes, limits.max_cpu_s)
     try:
-        audio = decoder(Path(f"/proc/self/fd/{recording}"), limits)
+        audio = decoder(Path(f"/proc/self/fd/{recording}"), limits, first_frame)
     except DecodeError as error:
         _send(parent, {"reason": error.reason, "detail": error.detail})
     except MemoryError:

@@ -61,7 +61,9 @@ class Decoders:
         self._idle: dict[str, list[_Worker]] = {kind: [] for kind in _KINDS}
         self._lock = threading.Lock()
 
-    def decode(self, recording: Path | bytes, limits: DecodeLimits = DEFAULT_LIMITS) -> DecodedAudio:
+    def decode(
+        self, recording: Path | bytes, limits: DecodeLimits = DEFAULT_LIMITS, first_frame: int = 0
+    ) -> DecodedAudio:
         """Decode a recording in a decoder process; see `decode.decode`.
 
         Parameters
@@ -70,6 +72,8 @@ class Decoders:
             The file, or what is in it.
         limits : DecodeLimits
             What it may cost.
+        first_frame : int
+            Samples before it are left out.
 
         Raises
         ------
@@ -83,7 +87,7 @@ class Decoders:
         try:
             for attempt in range(1, _ATTEMPTS + 1):
                 try:
-                    return self._try(kind, descriptor, limits)
+                    return self._try(kind, descriptor, limits, first_frame)
                 except _Died as error:
                     if attempt == _ATTEMPTS:
                         raise DecodeError("decode_failed", str(error)) from None
@@ -111,10 +115,10 @@ class Decoders:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _try(self, kind: str, descriptor: int, limits: DecodeLimits) -> DecodedAudio:
+    def _try(self, kind: str, descriptor: int, limits: DecodeLimits, first_frame: int) -> DecodedAudio:
         worker = self._take(kind)
         try:
-            audio = worker.decode(descriptor, limits)
+            audio = worker.decode(descriptor, limits, first_frame)
         except DecodeError:
             self._give_back(worker)
             raise
@@ -172,12 +176,12 @@ class _Worker:
             self.kill()
             raise DecoderUnavailable(f"the decoder process does not start: {error}") from error
 
-    def decode(self, descriptor: int, limits: DecodeLimits) -> DecodedAudio:
+    def decode(self, descriptor: int, limits: DecodeLimits, first_frame: int) -> DecodedAudio:
         deadline = time.monotonic() + limits.timeout_s
         self.n_decoded += 1
         try:
             with os.fdopen(os.memfd_create("samples", os.MFD_CLOEXEC), "r+b") as room:
-                request = json.dumps(asdict(limits)).encode()
+                request = json.dumps({"limits": asdict(limits), "first_frame": first_frame}).encode()
                 socket.send_fds(self.socket, [request], [descriptor, room.fileno()])
                 return self._audio(self._message(deadline), room, limits, deadline)
         except ConnectionError:
@@ -286,6 +290,6 @@ def shared_decoders() -> Decoders:
         return _shared[key]
 
 
-def decode_apart(recording: Path | bytes, limits: DecodeLimits = DEFAULT_LIMITS) -> DecodedAudio:
+def decode_apart(recording: Path | bytes, limits: DecodeLimits = DEFAULT_LIMITS, first_frame: int = 0) -> DecodedAudio:
     """Decode a recording in one of this process's decoders; see `Decoders.decode`."""
-    return shared_decoders().decode(recording, limits)
+    return shared_decoders().decode(recording, limits, first_frame)

@@ -104,7 +104,8 @@ async def stream(socket: WebSocket) -> None:
 async def _follow(socket: WebSocket) -> None:
     options: ServingOptions = socket.app.state.options
     start = _read_start(await _next_message(socket, options))
-    audio = StreamAudio(make_decoder(start.encoding, start.sample_rate_hz, start.n_channels), options.stream_max_s)
+    decoder = make_decoder(start.encoding, start.sample_rate_hz, start.n_channels, options.stream_max_s)
+    audio = StreamAudio(decoder, options.stream_max_s)
     inference: InferenceQueue = socket.app.state.inference
     estimate = RunningEstimate()
     await socket.send_json({"type": "ready", "update_s": UPDATE_S, "max_s": options.stream_max_s})

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from affect_pipeline.errors import DecodeError
 from affect_pipeline.serving.analysis import unusable
 
 OPUS_RATE_HZ = 48_000
 MAX_CHUNK_BYTES = 1_000_000
 OPUS_PREROLL_FRAMES = 3_840
 """80 ms at 48 kHz: what an Opus decoder needs to converge (RFC 7845, section 4.6)."""
+
+SLACK_S = 60.0
+"""What a stream may hold beyond its limit without being taken for broken: it is too long, and is told so."""
+
+TIMEOUT_S = 10.0
+"""Longest time for what came in half a second."""
 
 Samples = npt.NDArray[np.float32]
 NOTHING: Samples = np.zeros(0, np.float32)
@@ -62,17 +68,21 @@ class PcmDecoder:
 
 
 class OggDecoder:
-    """Pieces of an Ogg Opus file.
+    """Pieces of an Ogg Opus file, decoded in a process of its own (`journals.sandbox`).
 
-    libsndfile decodes from the beginning, or from a little before a place it is sent to; so each
-    time only what is new is decoded, after the 80 ms that Opus needs to find its feet. Opening the
-    file costs more than decoding, so it waits until half a second is there.
+    Each time only what is new is decoded, after the 80 ms that Opus needs to find its feet. Handing
+    the file over costs more than decoding, so it waits until half a second is there.
+
+    Parameters
+    ----------
+    max_s : float
+        Longest stream, in seconds.
     """
 
     rate_hz = OPUS_RATE_HZ
 
-    def __init__(self) -> None:
-        self._file = bytearray()
+    def __init__(self, max_s: float) -> None:
+        self._file, self._max_s = bytearray(), max_s
         self._n_complete = self._n_pages = self._position = self._n_decoded = 0
 
     def add(self, chunk: bytes) -> Samples:
@@ -90,21 +100,21 @@ class OggDecoder:
         return self._decode()
 
     def _decode(self) -> Samples:
-        import soundfile
+        from affect_pipeline.journals.decode import DecodeLimits
+        from affect_pipeline.journals.sandbox import decode_apart
 
         if self._n_pages < 3:  # two pages of headers, one of audio
             return NOTHING
+        start = max(0, self._n_decoded - OPUS_PREROLL_FRAMES)
+        limits = DecodeLimits(max_duration_s=self._max_s + SLACK_S, max_channels=2, timeout_s=TIMEOUT_S)
         try:
-            with soundfile.SoundFile(io.BytesIO(self._file[: self._n_complete])) as file:
-                self.rate_hz = file.samplerate
-                start = max(0, self._n_decoded - OPUS_PREROLL_FRAMES)
-                file.seek(start)
-                frames = file.read(dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise unusable("decode_failed", error.error_string) from None
-        new = frames[self._n_decoded - start :].mean(axis=1)
+            decoded = decode_apart(bytes(self._file[: self._n_complete]), limits, start)
+        except DecodeError as error:
+            raise unusable(error.reason, error.detail) from None
+        self.rate_hz = decoded.sample_rate_hz
+        new = decoded.samples[self._n_decoded - start :]
         self._n_decoded += len(new)
-        return np.asarray(new, np.float32)
+        return new
 
 
 class OpusDecoder:
@@ -114,6 +124,8 @@ class OpusDecoder:
     ----------
     n_channels : int
         Channels of the packets.
+    max_s : float
+        Longest stream, in seconds.
 
     References
     ----------
@@ -122,10 +134,10 @@ class OpusDecoder:
 
     rate_hz = OPUS_RATE_HZ
 
-    def __init__(self, n_channels: int) -> None:
+    def __init__(self, n_channels: int, max_s: float) -> None:
         head = b"OpusHead" + struct.pack("<BBHIhB", 1, n_channels, 0, OPUS_RATE_HZ, 0, 0)
         tags = b"OpusTags" + struct.pack("<I", 6) + b"affect" + struct.pack("<I", 0)
-        self._ogg = OggDecoder()
+        self._ogg = OggDecoder(max_s)
         self._n_pages, self._position = 0, 0
         self._ogg.add(self._page(head, first=True) + self._page(tags))
 
@@ -183,11 +195,11 @@ def ogg_checksum(page: bytes) -> int:
     return crc
 
 
-def make_decoder(encoding: str, rate_hz: int, n_channels: int) -> Decoder:
+def make_decoder(encoding: str, rate_hz: int, n_channels: int, max_s: float) -> Decoder:
     """Return the decoder of a stream's encoding: ``pcm16``, ``opus`` or ``ogg``."""
     if encoding == "opus":
-        return OpusDecoder(n_channels)
-    return OggDecoder() if encoding == "ogg" else PcmDecoder(rate_hz, n_channels)
+        return OpusDecoder(n_channels, max_s)
+    return OggDecoder(max_s) if encoding == "ogg" else PcmDecoder(rate_hz, n_channels)
 
 
 def to_float(samples: npt.NDArray[np.int16]) -> Samples:

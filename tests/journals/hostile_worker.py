@@ -21,7 +21,7 @@ from affect_pipeline.journals.decode import DecodedAudio, DecodeLimits
 from affect_pipeline.journals.decode_worker import main
 
 
-def obey(path: Path, limits: DecodeLimits) -> DecodedAudio:
+def obey(path: Path, limits: DecodeLimits, first_frame: int) -> DecodedAudio:
     verb, _, argument = path.read_bytes().decode().partition(" ")
     if verb == "good":
         return DecodedAudio(np.zeros(100, np.float32), 16_000, 1, "wav")

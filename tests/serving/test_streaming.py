@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import soundfile
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
+from affect_pipeline.journals.sandbox import decode_apart
 from affect_pipeline.model.scorer import Scorer
 from affect_pipeline.serving.app import create_app
 from affect_pipeline.serving.options import ServingOptions
+from affect_pipeline.serving.stream_decoders import make_decoder
 from tests.serving.audio import ogg_opus, opus_packets, wav
 from tests.serving.conftest import World
 
@@ -122,6 +125,35 @@ def test_noise_in_place_of_opus_ends_the_stream(world: World, encoding: str) -> 
 
     assert answers[-1]["type"] == "problem"
     assert answers[-1]["problem"]["status"] == 422
+
+
+@pytest.mark.parametrize("encoding", ["opus", "ogg"])
+def test_a_stream_is_decoded_in_another_process(
+    world: World, speech: Speech, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("libsndfile was called in the web service")
+
+    file = ogg_opus(speech)
+    chunks = iter(opus_packets(file)) if encoding == "opus" else pieces(file, 1_500)
+    monkeypatch.setattr(soundfile, "SoundFile", refuse)
+
+    with world.client("nora").websocket_connect("/stream") as socket:
+        answers = follow(socket, {"type": "start", "encoding": encoding}, chunks)
+
+    assert answers[-1]["type"] == "final", answers[-1]
+
+
+def test_pieces_of_a_growing_file_are_the_whole_file(speech: Speech) -> None:
+    file = ogg_opus(speech)
+    decoder = make_decoder("ogg", 48_000, 1, max_s=60.0)
+
+    heard = [decoder.add(chunk) for chunk in pieces(file, 1_500)]
+    together = np.concatenate([*heard, decoder.rest()])
+
+    whole = decode_apart(file).samples
+    assert together.size == whole.size
+    assert np.abs(together - whole).max() < 0.02  # the decoder finds its feet anew for each piece
 
 
 def test_a_stream_that_is_too_long_ends(world: World, tiny_scorer: Scorer, speech: Speech) -> None:
