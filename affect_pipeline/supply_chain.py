@@ -23,6 +23,7 @@ from packaging.version import InvalidVersion, Version
 ROOT = "affect-pipeline"
 
 STATED_ELSEWHERE = {
+    "cuda-toolkit": "LicenseRef-NVIDIA-Proprietary",  # a list of the nvidia-* packages, which say so
     "huey": "MIT",  # file LICENSE in its wheel
     "openlineage-sql": "Apache-2.0",  # LICENSE of its repository
     "sigstore-models": "MIT",  # file LICENSE in its wheel

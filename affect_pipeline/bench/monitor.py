@@ -346,10 +346,11 @@ def _fill(engine: sa.Engine, settings: Settings, n_patients: int, n_journals: in
         progress = {
             "model_digest": DIGEST, "first_night": night - timedelta(days=60),
             "through_night": night - timedelta(days=1),
-            "rules": rules_digest(Rules.from_settings(settings)),
+            "rules": rules_digest(Rules.from_settings(settings)), "side": 0,
         }  # fmt: skip
         connection.execute(sa.text(sql("monitor/set_progress")), progress)
         store.write_profiles(connection, DIGEST, {PROFILE_DAY: profile()})
+        store.clear_states(connection, DIGEST, 0, shared=False)
         keys = np.sort(
             np.array(
                 [hashlib.md5(str(n + 1).encode(), usedforsecurity=False).hexdigest() for n in range(n_patients)], "S32"
@@ -357,7 +358,7 @@ def _fill(engine: sa.Engine, settings: Settings, n_patients: int, n_journals: in
         )
         for part in store.key_ranges(n_patients, CHUNK):
             chosen = keys[(keys >= part.first.encode()) & (keys <= part.last.encode())]
-            store.write_states(connection, DIGEST, part, watched(chosen, state))
+            store.write_states(connection, DIGEST, 0, watched(chosen, state))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text(sql("bench/refresh_statistics")))
 

@@ -1,6 +1,6 @@
 """Fixed-width rows in PostgreSQL's binary COPY format, by array maths instead of row by row.
 
-Two kilobytes of state a patient are read and written every night for everybody; as text they would be
+One and a half kilobytes of state a patient are read and written every night for everybody; as text they would be
 twice as many bytes, and a Python object a row. See "Binary Format" under COPY in PostgreSQL's manual.
 """
 
@@ -16,11 +16,13 @@ EPOCH_2000 = 10_957
 """PostgreSQL counts days from 2000-01-01; we count from 1970-01-01."""
 
 
-def state_rows(keys: Texts, model_digest: str, through_day: Ints, version: int, packed: Bytes) -> bytes:
-    """Return rows (patient_key, model_digest, through_day, version, state) as COPY reads them.
+def state_rows(side: int, keys: Texts, model_digest: str, through_day: Ints, version: int, packed: Bytes) -> bytes:
+    """Return rows (side, patient_key, model_digest, through_day, version, state) as COPY reads them.
 
     Parameters
     ----------
+    side : int
+        Side of the table.
     keys : ndarray of bytes, shape (n,)
         Patient keys of 32 characters.
     model_digest : str
@@ -36,14 +38,15 @@ def state_rows(keys: Texts, model_digest: str, through_day: Ints, version: int, 
     rows = np.zeros(
         len(keys),
         dtype=[
-            ("n", ">i2"), ("key_size", ">i4"), ("key", "S32"), ("digest_size", ">i4"), ("digest", f"S{len(digest)}"),
+            ("n", ">i2"), ("side_size", ">i4"), ("side", ">i2"), ("key_size", ">i4"), ("key", "S32"),
+            ("digest_size", ">i4"), ("digest", f"S{len(digest)}"),
             ("day_size", ">i4"), ("day", ">i4"), ("version_size", ">i4"), ("version", ">i4"), ("state_size", ">i4"),
             ("state", "u1", (packed.shape[1],)),
         ],
     )  # fmt: skip
-    rows["n"], rows["key_size"], rows["digest_size"] = 5, 32, len(digest)
+    rows["n"], rows["side_size"], rows["key_size"], rows["digest_size"] = 6, 2, 32, len(digest)
     rows["day_size"], rows["version_size"], rows["state_size"] = 4, 4, packed.shape[1]
-    rows["key"], rows["digest"], rows["version"] = keys, digest, version
+    rows["side"], rows["key"], rows["digest"], rows["version"] = side, keys, digest, version
     rows["day"] = np.asarray(through_day) - EPOCH_2000
     rows["state"] = packed
     return HEADER + rows.tobytes() + TRAILER

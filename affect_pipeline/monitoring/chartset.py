@@ -70,7 +70,7 @@ class ChartSet:
         own = (
             Field("center", "f8", (n_channels,)),
             Field("scale", "f8", (n_channels,)),
-            Field("weekday", "f4", (7, n_channels)),
+            Field("weekday", "f2", (7, n_channels)),
             Field("recent", "f4", (n_channels,)),
         )
         return (*own, *chart.fields(), *Spread().fields(), *Adherence().fields())
@@ -95,7 +95,7 @@ class ChartSet:
         carried = carried or cohort_only(self.profile, len(window))
         baseline = estimate_baseline(window, weekday, self.profile, carried)
         baseline = Baseline(
-            baseline.center, baseline.scale, baseline.weekday.astype(np.float32).astype(float), baseline.n_days
+            baseline.center, baseline.scale, baseline.weekday.astype(np.float16).astype(float), baseline.n_days
         )  # as the packed state will hold it: going on from state is going on, to the last bit
         z = standardise_window(window, weekday, baseline, self.signs)
         n, n_days, n_channels = window.shape

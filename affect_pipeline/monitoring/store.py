@@ -168,9 +168,33 @@ def _ascii(joined: str, n: int, width: int) -> Texts:
     return np.frombuffer(joined.encode(), f"S{width}")
 
 
-def read_states(connection: sa.Connection, model_digest: str, keys: KeyRange) -> tuple[Texts, Bytes]:
+SIDES = (0, 1)
+"""Partitions of the states: a run reads one and writes the other."""
+
+
+def _of_side(name: str, side: int) -> str:
+    """Return a statement of ``sql/monitor`` about the states of a side: by name, so that the other is not locked."""
+    return sql(f"monitor/{name}").replace("chart_state_0", f"chart_state_{side}")
+
+
+def shared_sides(connection: sa.Connection, model_digest: str) -> set[int]:
+    """Return the sides that hold states of other model versions, too."""
+    found = connection.execute(sa.text(sql("monitor/list_shared_sides")), {"model_digest": model_digest})
+    return set(found.scalars())
+
+
+def clear_states(connection: sa.Connection, model_digest: str, side: int, shared: bool) -> None:
+    """Forget the states of a model version on one side; emptying it as a whole waits for whoever reads it."""
+    if shared:
+        values = {"model_digest": model_digest, "side": side}
+        connection.execute(sa.text(sql("monitor/delete_chart_state")), values)
+    else:
+        connection.execute(sa.text(_of_side("truncate_chart_state", side)))
+
+
+def read_states(connection: sa.Connection, model_digest: str, side: int, keys: KeyRange) -> tuple[Texts, Bytes]:
     """Return patient keys, ascending, and packed states; all were packed alike, or progress would begin anew."""
-    statement = sa.text(sql("monitor/copy_states_out")).compile(dialect=connection.dialect)
+    statement = sa.text(_of_side("copy_states_out", side)).compile(dialect=connection.dialect)
     driver = connection.connection.driver_connection
     assert driver is not None
     with driver.cursor() as reader, reader.copy(str(statement), {"model_digest": model_digest} | keys.bind()) as copy:
@@ -179,21 +203,15 @@ def read_states(connection: sa.Connection, model_digest: str, keys: KeyRange) ->
     return patients[order], states[order]
 
 
-def write_states(connection: sa.Connection, model_digest: str, keys: KeyRange, world: World) -> None:
-    """Replace the states of a range of patients.
-
-    Deleting and copying writes each state once; an upsert from a staging table would write it twice.
-    """
-    values = {"model_digest": model_digest} | keys.bind()
-    connection.execute(sa.text(sql("monitor/delete_states_of_range")), values)
+def write_states(connection: sa.Connection, model_digest: str, side: int, world: World) -> None:
+    """Write the states of patients who have none on this side."""
     cursor = connection.connection.driver_connection
     assert cursor is not None
-    with cursor.cursor() as writer, writer.copy(sql("monitor/copy_states")) as copy:
+    with cursor.cursor() as writer, writer.copy(_of_side("copy_states", side)) as copy:
         for start in range(0, len(world), ROWS_A_BLOCK):
             rows = np.arange(start, min(start + ROWS_A_BLOCK, len(world)))
-            block = state_rows(
-                world.keys[rows], model_digest, world.state["through_day"][rows], VERSION, world.packed(rows)
-            )
+            through = world.state["through_day"][rows]
+            block = state_rows(side, world.keys[rows], model_digest, through, VERSION, world.packed(rows))
             # header and trailer frame the whole stream, not each block
             copy.write(block[0 if start == 0 else len(HEADER) : -len(TRAILER)])
         copy.write((HEADER if len(world) == 0 else b"") + TRAILER)

@@ -12,7 +12,7 @@ from affect_pipeline.monitoring.charts.base import Field, new_state, pack, unpac
 from affect_pipeline.monitoring.chartset import ChartSet
 from affect_pipeline.monitoring.segments import NEVER
 
-VERSION = 2
+VERSION = 3
 """Version of the packing; a state of another version is replayed from the journals."""
 
 LEARNING, WATCHED, WITHDRAWN = 0, 1, 2
@@ -30,26 +30,26 @@ def world_fields(n_channels: int) -> tuple[Field, ...]:
     return (
         Field("phase", "u1"),
         Field("segment", "i4"),
-        Field("segment_start", "i4"),
-        Field("restart_day", "i4"),
-        Field("ready_day", "i4"),
-        Field("profile_night", "i4"),
+        Field("segment_start", "i4", is_day=True),
+        Field("restart_day", "i4", is_day=True),
+        Field("ready_day", "i4", is_day=True),
+        Field("profile_night", "i4", is_day=True),
         Field("device", "u8"),
         Field("n_values", "i4"),
-        Field("last_value_day", "i4"),
-        Field("last_journal_day", "i4"),
-        Field("through_day", "i4"),
-        Field("froze_day", "i4"),
-        Field("thaw_day", "i4"),
+        Field("last_value_day", "i4", is_day=True),
+        Field("last_journal_day", "i4", is_day=True),
+        Field("through_day", "i4", is_day=True),
+        Field("froze_day", "i4", is_day=True),
+        Field("thaw_day", "i4", is_day=True),
         Field("froze_worse", "u1"),
         Field("refused", "f4"),
         Field("statistic", "f4", (k,)),
         Field("open", "u1", (k,)),
-        Field("opened_night", "i4", (k,)),
+        Field("opened_night", "i4", (k,), is_day=True),
         Field("quiet", "u1", (k,)),
-        Field("cool_until", "i4", (k,)),
+        Field("cool_until", "i4", (k,), is_day=True),
         Field("severity", "u1", (k,)),
-        Field("updated_night", "i4", (k,)),
+        Field("updated_night", "i4", (k,), is_day=True),
         Field("n_events", "i4", (k,)),
         Field("moved", "u1", (k,)),
         *ChartSet.fields_for(n_channels),

@@ -114,6 +114,8 @@ class _Plan:
     last: date
     first_ever: date
     anew: bool
+    side: int
+    """Side of the states to read; the other one is written."""
 
 
 def rules_digest(rules: Rules) -> str:
@@ -142,6 +144,11 @@ class _Connections:
     ahead: sa.Connection
     aside: sa.Connection
 
+    def finish_reading(self) -> None:
+        """End the transactions that only read, and with them their locks."""
+        self.ahead.rollback()
+        self.aside.rollback()
+
 
 class _Run:
     """One call of `monitor`, inside its transaction."""
@@ -166,8 +173,10 @@ class _Run:
         if inputs is None or inputs.first_night is None:
             return MonitorResult(self.digest, 0, 0, 0, 0, anew=False)
         plan = self._plan(inputs.first_night)
+        shared = store.shared_sides(self.connection, self.digest)
         if plan.anew:
-            self._forget()
+            self._forget(shared)
+        store.clear_states(self.connection, self.digest, 1 - plan.side, 1 - plan.side in shared)
         profiles = store.read_profiles(self.connection, self.digest)
         known = set(profiles)
         nights = range(to_day(plan.first), to_day(plan.last) + 1)
@@ -175,7 +184,7 @@ class _Run:
         withdrawn = store.read_withdrawn(self.connection)
 
         def read(keys: KeyRange) -> Engine:
-            return self._engine(keys, profiles, withdrawn, plan.anew)
+            return self._engine(keys, profiles, withdrawn, plan)
 
         def judge(keys: KeyRange, engine: Engine) -> list[Output]:
             source = self._source(keys, due, nights[-1])
@@ -183,11 +192,14 @@ class _Run:
 
         def write(keys: KeyRange, engine: Engine, outputs: list[Output]) -> None:
             self._write(outputs, known_through=date.min if plan.anew else plan.first - timedelta(days=1))
-            store.write_states(self.connection, self.digest, keys, engine.world)
+            store.write_states(self.connection, self.digest, 1 - plan.side, engine.world)
 
         _overlapped(store.key_ranges(inputs.n_patients, PATIENTS_PER_RANGE), read, judge, write)
         store.write_profiles(self.connection, self.digest, {n: profiles[n] for n in set(profiles) - known})
-        self._execute("set_progress", first_night=plan.first_ever, through_night=plan.last, rules=self.rules_digest)
+        self.connections.finish_reading()
+        store.clear_states(self.connection, self.digest, plan.side, plan.side in shared)
+        progress = {"first_night": plan.first_ever, "through_night": plan.last, "rules": self.rules_digest}
+        self._execute("set_progress", side=1 - plan.side, **progress)
         opened, updated, resolved = self.counts.values()
         return MonitorResult(self.digest, inputs.n_patients, opened, updated, resolved, plan.anew)
 
@@ -200,18 +212,23 @@ class _Run:
             others = self._one("list_other_progress", night=progress.through_night)
             follows = self.nights.first > progress.through_night and first_input >= progress.first_night
             if follows and progress.rules == self.rules_digest and not (others and others.n_others):
-                return _Plan(progress.through_night + timedelta(days=1), last, progress.first_night, anew=False)
+                first = progress.through_night + timedelta(days=1)
+                return _Plan(first, last, progress.first_night, anew=False, side=progress.side)
             last = max(last, progress.through_night)
         self._execute("resolve_superseded_alerts", night=self.nights.last)
         first = min(first_input, last)
-        return _Plan(first, last, first, anew=True)
+        return _Plan(first, last, first, anew=True, side=0 if progress is None else progress.side)
 
-    def _forget(self) -> None:
-        for table in ("drift_alerts", "chart_state", "monitored_days", "baselines", "cohort_profiles"):
+    def _forget(self, shared: set[int]) -> None:
+        from affect_pipeline.monitoring import store
+
+        for side in store.SIDES:
+            store.clear_states(self.connection, self.digest, side, side in shared)
+        for table in ("drift_alerts", "monitored_days", "baselines", "cohort_profiles"):
             self._execute(f"delete_{table}")
         self._execute("delete_monitor_progress")
 
-    def _engine(self, keys: KeyRange, profiles: dict[int, Profile], withdrawn: dict[bytes, int], anew: bool) -> Engine:
+    def _engine(self, keys: KeyRange, profiles: dict[int, Profile], withdrawn: dict[bytes, int], plan: _Plan) -> Engine:
         """Return what judges a range of patients, at the state that the last night left them in."""
         from affect_pipeline.monitoring import store
         from affect_pipeline.monitoring.channels import VOICE
@@ -221,8 +238,8 @@ class _Run:
         engine = Engine.new(self.rules, self.digest, folder=self.settings.home / "calibration")
         engine.charts.profiles = profiles
         engine.withdrawn = {key: night for key, night in withdrawn.items() if keys.first <= key.decode() <= keys.last}
-        if not anew:
-            patients, packed = store.read_states(self.connections.ahead, self.digest, keys)
+        if not plan.anew:
+            patients, packed = store.read_states(self.connections.ahead, self.digest, plan.side, keys)
             if len(patients):
                 engine.world = World.from_packed(len(VOICE), patients, packed)
             engine.book.rows = store.read_open_alerts(self.connections.ahead, self.digest, keys)

@@ -50,6 +50,8 @@ SERVER_SETTINGS = {
     "work_mem": "'16MB'",
     "temp_buffers": "'64MB'",
     "max_wal_size": "'4GB'",
+    "wal_level": "minimal",  # nobody copies this server; what fills an emptied table goes straight to its file
+    "max_wal_senders": "0",
     "wal_compression": "off",  # most of what a night writes is chart states, which do not compress
     "jit": "off",
     "client_connection_check_interval": "'10s'",  # a query does not outlive the process that asked

@@ -76,6 +76,8 @@ def upsert(connection: sa.Connection, table: str, frame: Frame) -> int:
 def append(connection: sa.Connection, table: str, frame: Frame) -> int:
     """Write rows that cannot be there yet, inside the transaction of ``connection``; see `upsert`, which costs more.
 
+    Where policies are in force for the login, COPY takes no rows, and this is `upsert`.
+
     Raises
     ------
     LoadError
@@ -83,6 +85,8 @@ def append(connection: sa.Connection, table: str, frame: Frame) -> int:
     psycopg.errors.UniqueViolation
         If a row is there already.
     """
+    if connection.execute(sa.text(sql("load/is_row_security_active")), {"table": f"affect.{table}"}).scalar_one():
+        return upsert(connection, table, frame)
     rows = _rows(connection, table, frame)
     if rows.num_rows:
         _copy(connection.connection.driver_connection, psql.Identifier("affect", table), rows)

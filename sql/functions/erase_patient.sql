@@ -10,6 +10,7 @@ DECLARE
     found record;
     owned text[];
 BEGIN
+    PERFORM pg_advisory_xact_lock(107075202213506); -- no run derives charts meanwhile
     FOR found IN
         SELECT
             c.relname,

@@ -10,6 +10,7 @@ DECLARE
     n_rows bigint;
     n_all bigint := 0;
 BEGIN
+    PERFORM pg_advisory_xact_lock(107075202213506); -- no run derives charts meanwhile
     CREATE TEMPORARY TABLE renamed ON COMMIT DROP AS
     SELECT * FROM unnest(old_keys, new_keys) AS r (old_key, new_key);
     ALTER TABLE pg_temp.renamed ADD PRIMARY KEY (old_key);

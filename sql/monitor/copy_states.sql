@@ -1,1 +1,1 @@
-COPY affect.chart_state (patient_key, model_digest, through_day, version, state) FROM STDIN (FORMAT binary) -- noqa: PRS
+COPY affect.chart_state_0 (side, patient_key, model_digest, through_day, version, state) FROM STDIN (FORMAT binary) -- noqa: PRS

@@ -39,6 +39,7 @@ affect.scores, affect.model_versions, affect.monitored_days, affect.baselines, a
 affect.drift_alerts, affect.alert_events, affect.nights, affect.cohort_profiles, affect.monitor_progress,
 affect.questionnaires
 TO affect_pipeline;
+GRANT SELECT, INSERT, TRUNCATE ON affect.chart_state_0, affect.chart_state_1 TO affect_pipeline;
 GRANT SELECT, INSERT, UPDATE, DELETE ON affect.population_comparisons TO affect_pipeline;
 GRANT SELECT, INSERT ON affect.population_notices TO affect_pipeline;
 GRANT SELECT, INSERT, UPDATE, DELETE ON affect.voice_keys TO affect_pipeline;

@@ -102,6 +102,40 @@ def test_nights_one_by_one_in_order_or_not_are_one_backfill(made: Callable[[], S
     assert derived(again) == derived(whole)
 
 
+def test_the_pipeline_role_is_enough(made: Callable[[], Settings]) -> None:
+    owned, granted = made(), made()
+    as_pipeline = sa.make_url(granted.warehouse_url).update_query_dict({"options": "-c role=affect_pipeline"})
+    granted = granted.model_copy(update={"warehouse_url": as_pipeline.render_as_string(hide_password=False)})
+
+    for first, last in ((0, 40), (41, 41), (42, 45)):
+        monitor(owned, nights(first, last))
+        monitor(granted, nights(first, last))
+
+    with connect(granted).connect() as connection:
+        assert connection.scalar(sa.text("SELECT current_user")) == "affect_pipeline"
+        sides = connection.scalars(sa.text("SELECT DISTINCT side FROM affect.chart_state")).all()
+        assert sides == connection.scalars(sa.text("SELECT side FROM affect.monitor_progress")).all()
+    assert derived(granted) == derived(owned)
+
+
+def test_states_of_two_models_stand_side_by_side(made: Callable[[], Settings]) -> None:
+    settings = made()
+    monitor(settings, nights(0, 43))
+    other = "0" * 64
+    with connect(settings).begin() as connection:
+        connection.execute(sa.text("INSERT INTO affect.scores SELECT local_day, journal_id, patient_key, :other, "
+            "depression_probability, depression_logit, depression_logit_se, valence, valence_se, arousal, arousal_se, "
+            "n_windows FROM affect.scores"), {"other": other})  # fmt: skip
+        first = connection.scalar(sa.text("SELECT model_digest FROM affect.monitor_progress"))
+    count = sa.text("SELECT model_digest, count(*) FROM affect.chart_state GROUP BY model_digest")
+
+    for night in (44, 45):
+        assert monitor(settings, nights(night, night)).model_digest == other
+
+    with connect(settings).connect() as connection:
+        assert dict(connection.execute(count).all()) == {first: N_PATIENTS, other: N_PATIENTS}
+
+
 def test_a_night_goes_on_from_states_and_one_out_of_order_makes_everything_anew(made: Callable[[], Settings]) -> None:
     settings = made()
 

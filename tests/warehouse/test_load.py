@@ -121,16 +121,8 @@ def test_the_newest_profile_of_a_patient_counts_in_any_order(warehouse: sa.Engin
     assert rows == [("new", DAY, dt.date(2026, 1, 8))]
 
 
-def test_json_arrays_and_bytes_arrive(warehouse: sa.Engine) -> None:
+def test_json_and_arrays_arrive(warehouse: sa.Engine) -> None:
     load(warehouse, "drift_alerts", alert(channels={"b": [1, None], "a": 'quote "'}))
-    state = {
-        "patient_key": key("p"),
-        "model_digest": digest("m"),
-        "through_day": DAY,
-        "version": 1,
-        "state": b"\x00\xff",
-    }
-    load(warehouse, "chart_state", state)
     baseline = {
         "patient_key": key("p"), "model_digest": digest("m"), "channel": "valence", "segment": 0, "state": "ready",
         "reason": None, "ready_on": DAY, "first_day": DAY, "last_day": DAY, "n_days": 14, "mean": 0.1, "sd": 0.2,
@@ -138,7 +130,6 @@ def test_json_arrays_and_bytes_arrive(warehouse: sa.Engine) -> None:
     }  # fmt: skip
     load(warehouse, "baselines", baseline)
     assert read(warehouse, "SELECT channels FROM affect.drift_alerts") == [({"b": [1, None], "a": 'quote "'},)]
-    assert read(warehouse, "SELECT state FROM affect.chart_state") == [(b"\x00\xff",)]
     assert read(warehouse, "SELECT weekday_effects FROM affect.baselines") == [([0.1, None, -0.3],)]
 
 

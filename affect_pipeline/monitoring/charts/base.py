@@ -13,15 +13,37 @@ from typing import Any, Protocol
 import numpy as np
 
 from affect_pipeline.monitoring.arrays import Arrays, Bytes, Floats, Ints
+from affect_pipeline.monitoring.segments import NEVER
+
+DAY_TYPE, FIRST_DAY, NEVER_STORED = "i2", 10_957, -(2**15)
+"""Days are stored in two bytes: as days since 2000-01-01, which reach from 1910 to 2089."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """One array of a state: its name, its type, and its shape without the patients."""
+    """One array of a state.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    dtype : str
+        Type in memory.
+    shape : tuple of int
+        Shape without the patients.
+    is_day : bool
+        Whether it holds days since 1970-01-01 or `NEVER`, which take fewer bytes in store.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...] = ()
+    is_day: bool = False
+
+    @property
+    def stored(self) -> np.dtype[Any]:
+        """Type in store."""
+        return np.dtype(DAY_TYPE if self.is_day else self.dtype).newbyteorder("<")
 
 
 class Chart(Protocol):
@@ -71,16 +93,23 @@ def new_state(fields: tuple[Field, ...], n_patients: int) -> Arrays:
 
 
 def state_size(fields: tuple[Field, ...]) -> int:
-    """Return the bytes that one patient takes."""
-    return sum(int(np.dtype(field.dtype).itemsize * np.prod(field.shape, dtype=int)) for field in fields)
+    """Return the bytes of one packed state."""
+    return sum(int(field.stored.itemsize * np.prod(field.shape, dtype=int)) for field in fields)
 
 
 def pack(state: Arrays, fields: tuple[Field, ...]) -> Bytes:
-    """Return the state as bytes, shape (n_patients, `state_size`), little-endian."""
+    """Return the state as bytes, shape (n_patients, `state_size`), little-endian.
+
+    Raises
+    ------
+    ValueError
+        If a day does not fit.
+    """
     n = len(next(iter(state.values())))
     parts = []
     for field in fields:
-        array = np.ascontiguousarray(state[field.name], dtype=np.dtype(field.dtype).newbyteorder("<"))
+        array = _stored_days(state[field.name], field.name) if field.is_day else state[field.name]
+        array = np.ascontiguousarray(array, dtype=field.stored)
         parts.append(array.reshape(n, -1).view(np.uint8) if n else np.empty((0, 0), np.uint8))
     return np.concatenate(parts, axis=1) if n else np.empty((0, state_size(fields)), np.uint8)
 
@@ -99,12 +128,21 @@ def unpack(packed: Bytes, fields: tuple[Field, ...]) -> Arrays:
     state: Arrays = {}
     start = 0
     for field in fields:
-        dtype: np.dtype[Any] = np.dtype(field.dtype).newbyteorder("<")
-        width = int(dtype.itemsize * np.prod(field.shape, dtype=int))
-        piece = np.ascontiguousarray(packed[:, start : start + width]).view(dtype)
-        state[field.name] = piece.reshape(n, *field.shape).astype(field.dtype)
+        width = int(field.stored.itemsize * np.prod(field.shape, dtype=int))
+        piece = np.ascontiguousarray(packed[:, start : start + width]).view(field.stored).reshape(n, *field.shape)
+        state[field.name] = piece.astype(field.dtype)
+        if field.is_day:
+            state[field.name] = np.where(piece == NEVER_STORED, NEVER, state[field.name] + FIRST_DAY)
         start += width
     return state
+
+
+def _stored_days(days: Ints, name: str) -> Ints:
+    """Return days as they are stored."""
+    stored = np.where(days == NEVER, NEVER_STORED, days - FIRST_DAY)
+    if stored.size and (stored.min() < NEVER_STORED or stored.max() > -NEVER_STORED - 1):
+        raise ValueError(f"{name}: a day lies outside of the years 1910 to 2089")
+    return stored
 
 
 def seen_mean(values: Floats) -> tuple[Floats, Floats]:

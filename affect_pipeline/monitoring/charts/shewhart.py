@@ -15,7 +15,7 @@ class Shewhart:
 
     def fields(self) -> tuple[Field, ...]:
         """Return the arrays of the state: only the last day seen."""
-        return (Field("shewhart_day", "i4"),)
+        return (Field("shewhart_day", "i4", is_day=True),)
 
     def start(self, window: Floats, last_day: Ints) -> Arrays:
         """Return the state of patients whose baseline ends."""
