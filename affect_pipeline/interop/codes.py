@@ -33,8 +33,8 @@ MEDIA_TYPE = "http://terminology.hl7.org/CodeSystem/media-type"
 SECURITY = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
 
 PROXY_NOTE = (
-    "The low-mood signal is a proxy: the model was fitted on acted affect. It supports clinicians; it does not "
-    "diagnose, and it does not stand for a questionnaire."
+    "The low-mood signal is a proxy: the model that ships was fitted on acted affect. It supports clinicians; it "
+    "does not diagnose, and it does not stand for a questionnaire."
 )
 """Goes with everything that holds a score."""
 
@@ -67,7 +67,8 @@ SCORES: tuple[Code, ...] = (
     Code(
         "depression-probability",
         "Low-mood signal",
-        "Calibrated probability, 0 to 1, that the voice sounds low in mood. A proxy fitted on acted affect.",
+        "Calibrated probability, 0 to 1, that the voice sounds low in mood. A proxy; the model that ships was "
+        "fitted on acted affect.",
         "1",
     ),
     Code("depression-logit", "Low-mood signal, logit", "The same on the logit scale, on which it is averaged.", "1"),

@@ -54,6 +54,11 @@ class AffectConfig:
     training: dict[str, Any] = field(default_factory=dict)
     licence: str = "CC-BY-NC-SA-4.0"
 
+    @property
+    def taught_by(self) -> set[str]:
+        """Corpora whose questionnaires taught the depression head; none if acted moods did."""
+        return set(self.training.get("depression", {}).get("corpora", {}))
+
     @classmethod
     def from_json(cls, text: str) -> AffectConfig:
         """Parse ``affect.json``.

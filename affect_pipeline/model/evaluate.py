@@ -174,7 +174,7 @@ def judge(
 
 def taught_by_questionnaires(encoder: AffectiveEncoder) -> set[str]:
     """Return the corpora whose questionnaires taught the depression head."""
-    return set(encoder.affect.training.get("depression", {}).get("corpora", {}))
+    return encoder.affect.taught_by
 
 
 def _judge_clinical(

@@ -57,10 +57,13 @@ class Calibration:
         Digest of the model.
     temperature : float
         Divides the logit before the sigmoid.
+    disclaimer : str
+        What is said with every score of it.
     """
 
     digest: str
     temperature: float
+    disclaimer: str = words.OF_ACTED_SPEECH
 
 
 def hear(content: bytes, max_bytes: int, max_duration_s: float) -> Heard:
@@ -161,7 +164,7 @@ def describe(heard: Heard, score: JournalScore, model: Calibration) -> dict[str,
         },
         "n_windows": score.n_windows,
         "model_version": model.digest,
-        "disclaimer": words.DISCLAIMER,
+        "disclaimer": model.disclaimer,
     }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
+from affect_pipeline.serving import words
 from affect_pipeline.serving.access import Analyzer
 from affect_pipeline.serving.analysis import Calibration, Heard, describe, hear
 from affect_pipeline.serving.inference import InferenceQueue, QueueClosed, QueueFull
@@ -36,8 +37,8 @@ async def analyze_vocal_health(request: Request, person: Analyzer) -> Response:
     """Analyse one voice recording. Nothing of it is kept.
 
     The recording is decoded and measured, held to the quality contract of the nightly runs, and
-    scored by the model together with whatever else is waiting. The estimate is a low-mood proxy
-    learned from acted speech; it is not a diagnosis.
+    scored by the model together with whatever else is waiting. The estimate is no diagnosis;
+    ``disclaimer`` says what the model learned it from.
     """
     options: ServingOptions = request.app.state.options
     inference: InferenceQueue = request.app.state.inference
@@ -129,4 +130,5 @@ def refuse_if_full(inference: InferenceQueue, options: ServingOptions) -> None:
 def calibration_of(inference: InferenceQueue) -> Calibration:
     """Return what the loaded model needs to be described by."""
     scorer: Any = inference.scorer
-    return Calibration(scorer.digest, scorer.affect.temperature)
+    disclaimer = words.OF_QUESTIONNAIRES if scorer.affect.taught_by else words.OF_ACTED_SPEECH
+    return Calibration(scorer.digest, scorer.affect.temperature, disclaimer)

@@ -11,15 +11,28 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+_USE = (
+    "It can support a conversation, never replace one. If somebody may be in danger, follow your emergency procedure."
+)
+
 DISCLAIMER = (
+    "This is not a diagnosis. The estimate is a proxy for low mood. The model that ships learned it from acted speech "
+    f"and has not been validated on patients; the Model page says what the one in use learned from. {_USE}"
+)
+"""Where no single model is spoken of."""
+
+OF_ACTED_SPEECH = (
     "This is not a diagnosis. The estimate is a proxy for low mood that was learned from acted "
-    "speech; it has not been validated on patients. It can support a conversation, never replace one. "
-    "If somebody may be in danger, follow your emergency procedure."
+    f"speech; it has not been validated on patients. {_USE}"
+)
+OF_QUESTIONNAIRES = (
+    "This is not a diagnosis. The estimate was learned from recorded interviews and the PHQ-8 answers of those who "
+    f"spoke; it has not been validated on your patients. {_USE}"
 )
 NONE = "\N{EN DASH}"
 """What is written where there is no value."""
 
-SHORT_DISCLAIMER = "Signals from voice, learned from acted speech. Not a diagnosis."
+SHORT_DISCLAIMER = "Signals from voice, not a diagnosis; the model that ships learned them from acted speech."
 
 
 @dataclass(frozen=True)

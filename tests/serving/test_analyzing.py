@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -46,6 +48,21 @@ def test_a_recording_is_answered_in_numbers_and_words(world: World, speech: Spee
     assert any(phrase.startswith("pitch variability") for phrase in body["biomarkers_in_words"])
     assert body["quality"]["verdict"] in {"accepted", "warned"}
     assert len(body["model_version"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [({}, "learned from acted"), ({"depression": {"corpora": {"daic-woz": 1}}}, "PHQ-8 answers of those who spoke")],
+)
+def test_the_disclaimer_says_what_the_model_in_use_learned_from(
+    world: World, speech: Speech, tiny_scorer: Scorer, training: dict[str, object], said: str
+) -> None:
+    scorer = copy.copy(tiny_scorer)
+    scorer.affect = replace(tiny_scorer.affect, training=training)
+    app = create_app(world.settings, load_scorer=lambda: scorer)
+
+    with TestClient(app, headers=world.client("nora").headers) as client:
+        assert said in post(client, wav(speech)).json()["disclaimer"]
 
 
 def test_the_live_score_equals_the_nightly_one(
