@@ -16,9 +16,9 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 RUNTIME := .venv/.installed-runtime
 DEV := .venv/.installed-dev
-# Three at a time on two cores: much of the suite waits for servers. A file stays together, for what its tests share. A worker that
+# Two at a time: much of the suite waits for servers. A file stays together, for what its tests share. A worker that
 # dies ends the run: its file would only kill the next one.
-PYTEST_FLAGS ?= --numprocesses 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+PYTEST_FLAGS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 .PHONY: help demo up doctor test lint fix lock clean
 
