@@ -6,6 +6,7 @@ executor knows neither queues nor pods, all of this is ignored.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from affect_pipeline.settings import Settings
@@ -53,3 +54,12 @@ def gpu_executor_config(settings: Settings, executor: str) -> dict[str, Any]:
     container = k8s.V1Container(name="base", image=settings.gpu_image or None, resources=resources)
     toleration = k8s.V1Toleration(key=GPU_RESOURCE, operator="Exists", effect="NoSchedule")
     return {"pod_override": k8s.V1Pod(spec=k8s.V1PodSpec(containers=[container], tolerations=[toleration]))}
+
+
+def threads_of(settings: Settings, n_shards: int) -> int:
+    """Return how many threads a task of one of so many shards takes: its share of the cores that it may use.
+
+    A run of fewer shards than the machine takes tasks leaves none of the cores idle.
+    """
+    sharing = min(settings.tasks_at_once, max(n_shards, 1))
+    return settings.threads or max(1, len(os.sched_getaffinity(0)) // sharing)

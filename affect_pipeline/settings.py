@@ -158,7 +158,9 @@ class Settings(BaseSettings):
     )
     threads: int = Field(default=0, ge=0, description="Compute threads of one task; 0 means all cores.")
     tasks_at_once: int = Field(
-        default=1, ge=1, description="Measure tasks that share the cores of this machine; each takes its share of them."
+        default=1,
+        ge=1,
+        description="Measure or score tasks that share the cores of this machine; each takes its share of them.",
     )
 
     @classmethod

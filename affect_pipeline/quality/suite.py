@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 ROW_KEY = "journal_id"
 SHOWN_VALUES = 20
+SMALL_NIGHT = 500
+"""Up to so many journals one validation serves verdicts and Data Docs: looking up names costs less than another."""
+
 MAX_NAMED_ROWS = 2_000
 """With more broken rows than this, Data Docs count and show examples, but do not name them all."""
 
@@ -82,9 +85,12 @@ def run_suite(frame: pd.DataFrame, docs: DocsTarget | None = None, lines: tuple[
     broken: dict[str, frozenset[str]] = {line.name: frozenset() for line in lines}
     if not frame.empty:
         judged = frame[[ROW_KEY, *metrics(lines)]].reset_index(drop=True)
-        broken |= _validate(judged, lines)
-        if docs is not None:
-            _write_docs(judged, docs, lines, with_ids=sum(map(len, broken.values())) <= MAX_NAMED_ROWS)
+        if docs is not None and len(judged) <= SMALL_NIGHT:
+            broken |= _write_docs(judged, docs, lines, with_ids=True)
+        else:
+            broken |= _validate(judged, lines)
+            if docs is not None:
+                _write_docs(judged, docs, lines, with_ids=sum(map(len, broken.values())) <= MAX_NAMED_ROWS)
     return SuiteResult(suite_version(lines), broken)
 
 
@@ -96,19 +102,25 @@ def _validate(judged: pd.DataFrame, lines: tuple[Expected, ...]) -> dict[str, fr
     """
     context = _context(mode="ephemeral")
     batch = _batch_definition(context).get_batch(batch_parameters={"dataframe": judged})
-    validation = batch.validate(_suite(lines), result_format={"result_format": "COMPLETE"})
     ids = judged[ROW_KEY].to_numpy()
-    broken = {}
+    rows = _unexpected(batch.validate(_suite(lines), result_format={"result_format": "COMPLETE"}))
+    return {name: frozenset(ids[positions].tolist()) for name, positions in rows.items()}
+
+
+def _unexpected(validation: Any) -> dict[str, list[Any]]:
+    """Return what broke each line: positions of rows, or the values of the columns that were asked for."""
+    found = {}
     for result in validation.results:
         if result.exception_info and result.exception_info.get("raised_exception"):
             raise RuntimeError(f"an expectation could not be evaluated: {result.exception_info['exception_message']}")
-        rows = result.result.get("unexpected_index_list") or []
-        broken[result.expectation_config.meta["name"]] = frozenset(ids[rows].tolist())
-    return broken
+        found[result.expectation_config.meta["name"]] = result.result.get("unexpected_index_list") or []
+    return found
 
 
-def _write_docs(judged: pd.DataFrame, docs: DocsTarget, lines: tuple[Expected, ...], with_ids: bool) -> None:
-    """Build Data Docs, which take a context on disk and a stored result."""
+def _write_docs(
+    judged: pd.DataFrame, docs: DocsTarget, lines: tuple[Expected, ...], with_ids: bool
+) -> dict[str, frozenset[str]]:
+    """Build Data Docs, which take a context on disk and a stored result; return the journals that they name."""
     actions: Any = import_module("great_expectations.checkpoint.actions")
     run_identifier: Any = import_module("great_expectations.core.run_identifier")
     gx: Any = import_module("great_expectations")
@@ -126,11 +138,16 @@ def _write_docs(judged: pd.DataFrame, docs: DocsTarget, lines: tuple[Expected, .
             actions=[actions.UpdateDataDocsAction(name="docs")],
             result_format=shown,
         )
-        context.checkpoints.add(checkpoint).run(
+        run = context.checkpoints.add(checkpoint).run(
             batch_parameters={"dataframe": judged},
             run_id=run_identifier.RunIdentifier(run_name=docs.run_name, run_time=moment),
         )
         publish_pages(Path(folder) / "gx" / "uncommitted" / "data_docs" / "local_site", docs.folder)
+    if not with_ids:
+        return {}
+    [validation] = run.run_results.values()
+    rows = _unexpected(validation)
+    return {name: frozenset(row[ROW_KEY] for row in broken) for name, broken in rows.items()}
 
 
 def _context(**how: Any) -> Any:

@@ -106,6 +106,14 @@ def tasks_at_once() -> int:
     return max(2, len(os.sched_getaffinity(0)))
 
 
+def scoring_slots() -> int:
+    """Return how many tasks may hold the model: one an accelerator; where there is none, the executor is the limit.
+
+    It takes `tasks_at_once`; more slots than that let it have the next task at hand when one ends.
+    """
+    return sum(1 for _ in Path("/proc/driver/nvidia/gpus").glob("*")) or 4 * tasks_at_once()
+
+
 def admin_password(settings: Settings) -> str:
     """Return the password of the user ``admin``, made on first use; kept in a file of mode 600."""
     path = _passwords_file(settings)
@@ -154,6 +162,9 @@ def _airflow(settings: Settings, databases: Databases, ports: Ports) -> dict[str
         "LOGGING__WORKER_LOG_SERVER_PORT": ports.worker_logs,
         "LOGGING__TRIGGER_LOG_SERVER_PORT": ports.trigger_logs,
         "WORKERS__EXECUTION_API_TIMEOUT": 60,
+        # A task whose process ends just after its last message keeps its place until the next heartbeat.
+        "WORKERS__MIN_HEARTBEAT_INTERVAL": 1,
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.25,
         "USAGE_DATA_COLLECTION__ENABLED": False,
         "OPENLINEAGE__NAMESPACE": "affect-pipeline",
         "OPENLINEAGE__EMISSION_POLICY": json.dumps([{"scope": {}, "controls": {"include_source_code": False}}]),

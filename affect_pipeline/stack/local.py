@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 
 from affect_pipeline.errors import StackError
 from affect_pipeline.settings import Settings
-from affect_pipeline.stack.environment import ADMIN, GPU_POOL, Databases, admin_password, child_environment
+from affect_pipeline.stack.environment import (
+    ADMIN,
+    GPU_POOL,
+    Databases,
+    admin_password,
+    child_environment,
+    scoring_slots,
+)
 from affect_pipeline.stack.ports import HOST, Ports
 from affect_pipeline.stack.processes import Processes
 
@@ -124,7 +131,7 @@ def local_stack(
         if with_mlflow:  # only now: two processes must not make MLflow's tables at once
             processes.start("mlflow", _mlflow(ready, chosen))
         wait_until_ready(api, processes, timeout_s)
-        api.ensure_pool(GPU_POOL, slots=1, description="Tasks that hold the model: one per accelerator")
+        api.ensure_pool(GPU_POOL, slots=scoring_slots(), description="Tasks that hold the model, one per accelerator")
         yield LocalStack(ready, api, chosen, environment, processes, with_mlflow)
 
 

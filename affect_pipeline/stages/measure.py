@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +21,7 @@ from affect_pipeline.journals.manifest import ManifestRow, manifest_path, read_m
 from affect_pipeline.journals.sandbox import decode_apart
 from affect_pipeline.journals.store import RawStore
 from affect_pipeline.nights import Nights
+from affect_pipeline.placement import threads_of
 from affect_pipeline.privacy.encryption import VoiceKeys, seal_samples
 from affect_pipeline.settings import Settings
 from affect_pipeline.telemetry import measured
@@ -103,20 +103,16 @@ def measure(settings: Settings, nights: Nights, shard: int) -> MeasureResult:
     """
     manifest = read_manifest(manifest_path(settings, nights))
     rows = sorted((row for row in manifest if row.shard == shard), key=lambda row: row.journal_id)
+    threads = threads_of(settings, len({row.shard for row in manifest}))
     limits = DecodeLimits(max_bytes=settings.max_journal_bytes, max_duration_s=settings.max_journal_s)
     one = partial(_measure_one, RawStore.of(settings), limits)
     table_rows: list[dict[str, Any]] = []
-    measured = _note(table_rows, _in_order(one, rows, threads_of(settings)))
+    measured = _note(table_rows, _in_order(one, rows, threads))
     keys = VoiceKeys(settings) if settings.encrypt_audio else None
     write_arrow(_batches(measured, keys), prepared_path(settings, nights, shard), prepared_schema(keys is not None))
     write_parquet(measure_table(table_rows), measure_path(settings, nights, shard))
     n_problems = sum(row["problem"] is not None for row in table_rows)
     return MeasureResult(n_measured=len(table_rows) - n_problems, n_problems=n_problems)
-
-
-def threads_of(settings: Settings) -> int:
-    """Return how many recordings a measure task takes at once: its share of the cores that the process may use."""
-    return settings.threads or max(1, len(os.sched_getaffinity(0)) // settings.tasks_at_once)
 
 
 def measure_table(rows: list[dict[str, Any]]) -> pa.Table:

@@ -24,6 +24,7 @@ from affect_pipeline.model.registry import resolve
 from affect_pipeline.model.score_rows import JournalScorer, score_table, write_scores
 from affect_pipeline.model.scorer import Scorer
 from affect_pipeline.nights import Nights
+from affect_pipeline.placement import threads_of
 from affect_pipeline.privacy.encryption import VoiceKeys, open_samples
 from affect_pipeline.settings import Settings
 from affect_pipeline.telemetry import measured
@@ -92,9 +93,9 @@ def score(settings: Settings, nights: Nights, shard: int, opener: OpenScorer = o
     if path.exists() and read_metadata(path) == identity:
         table = read_parquet(path)
     else:
-        table = score_table(
-            inputs.journals, inputs.audio(settings), model.version.digest, opener(model.folder, settings)
-        )
+        threads = threads_of(settings, len(list(inputs.prepared.parent.glob("shard-*.arrow"))))
+        scorer = opener(model.folder, settings.model_copy(update={"threads": threads}))
+        table = score_table(inputs.journals, inputs.audio(settings), model.version.digest, scorer)
         write_parquet(table, path, identity)
     write_scores(settings, model, table)
     return ScoreResult(n_scored=table.num_rows, model_digest=model.version.digest)

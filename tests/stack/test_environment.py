@@ -57,7 +57,7 @@ def test_children_read_the_settings_that_the_stack_was_started_with(
             "warehouse_url": DATABASES.warehouse,
             "mlflow_uri": DATABASES.mlflow,
             "landing_url": settings.landing,
-            "tasks_at_once": tasks_at_once(),  # measure tasks take their share of the cores
+            "tasks_at_once": tasks_at_once(),  # tasks take their share of the cores
         }
     )
 

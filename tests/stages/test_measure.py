@@ -186,7 +186,8 @@ def test_the_files_are_the_same_bytes_whatever_the_number_of_threads(settings: S
 def test_tasks_that_share_a_machine_share_its_cores(settings: Settings) -> None:
     cores = len(os.sched_getaffinity(0))
 
-    assert threads_of(settings) == cores
-    assert threads_of(settings.model_copy(update={"tasks_at_once": cores})) == 1
-    assert threads_of(settings.model_copy(update={"tasks_at_once": 10 * cores})) == 1
-    assert threads_of(settings.model_copy(update={"threads": 3, "tasks_at_once": cores})) == 3
+    assert threads_of(settings, 16) == cores
+    assert threads_of(settings.model_copy(update={"tasks_at_once": cores}), 16) == 1
+    assert threads_of(settings.model_copy(update={"tasks_at_once": cores}), 1) == cores, "the only task has them all"
+    assert threads_of(settings.model_copy(update={"tasks_at_once": 10 * cores}), 1000) == 1
+    assert threads_of(settings.model_copy(update={"threads": 3, "tasks_at_once": cores}), 16) == 3
