@@ -167,6 +167,7 @@ def _airflow(settings: Settings, databases: Databases, ports: Ports) -> dict[str
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.25,
         "USAGE_DATA_COLLECTION__ENABLED": False,
         "OPENLINEAGE__NAMESPACE": "affect-pipeline",
+        "OPENLINEAGE__EXECUTE_IN_THREAD": True,  # a fork of a process that holds torch takes longer than its work
         "OPENLINEAGE__EMISSION_POLICY": json.dumps([{"scope": {}, "controls": {"include_source_code": False}}]),
         "OPENLINEAGE__TRANSPORT": json.dumps(
             {"type": "file", "log_file_path": str(lineage_file(settings)), "append": True}
