@@ -67,9 +67,9 @@ def compare(home: Path, compose: Path, n: int, seed: int, say: Callable[[str], N
     cut = {"journals_per_shard": max(n // N_SHARDS, 1), "max_shards": N_SHARDS, "threads": 1}
     settings = night_settings(home).model_copy(update=cut)
     nights = [NIGHT, NIGHT + timedelta(days=1)]
-    for night in nights:
+    for later, night in enumerate(nights):
         say(f"recording {n:,} journals")
-        deliver(settings, n, seed, night=night)
+        deliver(settings, n, seed + later, night=night)  # the same recordings again would be duplicates
     with native_cluster(settings, compose, say, ports=Ports(0, 0, 0, 0), n_cpu_workers=1, with_mlflow=False) as stack:
         stack.api.set_paused(NIGHTLY, paused=False)
         say("a night on one worker")
