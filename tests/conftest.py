@@ -22,6 +22,7 @@ import pytest
 import sqlalchemy as sa
 
 from affect_pipeline.settings import Settings
+from affect_pipeline.warehouse import engine
 from affect_pipeline.warehouse.embedded import embedded_server, stop
 from affect_pipeline.warehouse.engine import connect, disconnect
 from affect_pipeline.warehouse.migrate import migrate
@@ -102,6 +103,14 @@ def new_warehouse(postgres_server: Server) -> Iterator[WarehouseMaker]:
     yield make
     for settings in made:
         _drop(settings)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_connections_left() -> Iterator[None]:
+    """Close what the tests of a module leave open: the server takes two hundred connections."""
+    yield
+    for left in list(engine._engines.values()):
+        left.dispose()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from affect_pipeline.nights import Nights
 from affect_pipeline.settings import Settings
 from affect_pipeline.stages import monitor as stage
 from affect_pipeline.stages.monitor import monitor
-from affect_pipeline.warehouse.engine import connect
+from affect_pipeline.warehouse.engine import connect, disconnect
 from affect_pipeline.warehouse.hash import table_hashes
 from affect_pipeline.warehouse.load import upsert
 from affect_pipeline.warehouse.queries import sql
@@ -71,15 +71,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def made(new_warehouse: Callable[[Path], Settings], home: Path) -> Callable[[], Settings]:
+def made(new_warehouse: Callable[[Path], Settings], home: Path) -> Iterator[Callable[[], Settings]]:
     """Makes warehouses with the cohort in them, of which no night is judged yet."""
+    all_made: list[Settings] = []
 
     def make() -> Settings:
-        settings = new_warehouse(home)
-        load(settings)
-        return settings
+        all_made.append(new_warehouse(home))
+        load(all_made[-1])
+        return all_made[-1]
 
-    return make
+    yield make
+    for settings in all_made:
+        disconnect(settings)
 
 
 def nights(first: int, last: int) -> Nights:
