@@ -33,7 +33,7 @@ FROM (
         day_values.patient_key,
         day_values.model_digest,
         baselines.n_days,
-        (avg(day_values.value) - baselines.mean) / baselines.sd AS sds
+        (cast(avg(cast(day_values.value AS numeric)) AS float8) - baselines.mean) / baselines.sd AS sds
     FROM affect.day_values
     INNER JOIN affect.baselines
         ON

@@ -32,8 +32,9 @@ LEFT JOIN (
         count(*) AS n_days,
         min(scores.local_day) AS first_day,
         max(scores.local_day) AS last_day,
-        avg(scores.depression_logit) AS mean,
-        stddev_samp(scores.depression_logit) AS sd
+        -- as decimal numbers, whose sum does not depend on the order of rows
+        cast(avg(cast(scores.depression_logit AS numeric)) AS float8) AS mean,
+        cast(stddev_samp(cast(scores.depression_logit AS numeric)) AS float8) AS sd
     FROM affect.scores
     WHERE scores.local_day <= cast(:last_day AS date) - 20 OR cast(:n_days AS integer) < 40
     GROUP BY scores.patient_key

@@ -27,5 +27,6 @@ def test_a_warehouse_that_is_thrown_away_holds_the_same_rows_and_keys(
             found.append((content_hash(engine), keys.all()))
 
     slow, quick = found
-    assert slow == quick
+    assert slow[0] == quick[0]
+    assert slow[1] == quick[1]
     assert len(slow[1]) > 30
