@@ -194,7 +194,7 @@ def ours(scenario: Scenario, n_patients: int, seed: int, both_sides: bool = Fals
         charts.paths,
         {side: LEVEL / len(sides) for side in sides},
         BASELINE_DAYS,
-        n_patients=2 * n_patients,  # their chance is to count for less than that of the patients judged
+        n_patients=4 * n_patients,  # their chance is to count for less than that of the patients judged
         seed=seed + 7,
     )
     return run, np.zeros(HORIZON_DAYS) if both_sides else limits["worsening"].values[:HORIZON_DAYS]

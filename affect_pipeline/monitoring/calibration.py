@@ -28,7 +28,7 @@ SPENDING_POWER = 1.0
 
 DEFAULT_PATIENTS = 6000
 DEFAULT_SEED = 90210
-VERSION = 4
+VERSION = 5
 
 Paths = Callable[[Floats, Ints, int], dict[str, Floats]]
 """Runs charts over ``values, first_weekday, baseline_days``; returns statistics (n_patients, n_days monitored)."""

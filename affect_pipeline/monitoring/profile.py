@@ -58,6 +58,8 @@ class Profile:
         How much patients differ in that share.
     n_patients : int
         Patients it was estimated from.
+    correlation_df : float
+        How alike patients are: each has the correlation of so many days drawn with `correlation`; 0 is: all alike.
     """
 
     mean: tuple[float, ...]
@@ -72,6 +74,7 @@ class Profile:
     missing: float
     missing_sd: float
     n_patients: int
+    correlation_df: float = 0.0
 
     @property
     def n_channels(self) -> int:
@@ -114,6 +117,9 @@ class Profile:
             missing=round(self.missing * 40) / 40,
             missing_sd=round(self.missing_sd * 20) / 20,
             n_patients=0,
+            correlation_df=float(round(2.0 ** (round(np.log2(self.correlation_df) * 4) / 4)))
+            if self.correlation_df
+            else 0.0,
         )
 
     def shape_key(self) -> str:

@@ -6,6 +6,7 @@ autocorrelation comes from a variogram (differences need no mean), the tails fro
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,11 @@ from affect_pipeline.monitoring.profile import (
     Profile,
     default_profile,
 )
+
+USUAL_CORRELATION_DF = 25.0
+"""What is expected before patients are seen: voices of two corpora of acted speech differ by so much."""
+
+MIN_CORRELATION_DF, MAX_CORRELATION_DF = 14.0, 100.0
 
 
 def fit_profile(values: Floats, first_weekday: Ints) -> Profile:
@@ -44,16 +50,20 @@ def fit_profile(values: Floats, first_weekday: Ints) -> Profile:
     rates = seen.mean(axis=1) if n else np.array([0.7])
     rate = float(np.clip(rates.mean(), 0.05, 1.0))
     spread = float(np.sqrt(max(rates.var() - rate * (1 - rate) / n_days, 0.0))) if n > 1 else 0.1
-    column = {name: tuple(_rounded(part[name]) for part in parts) for name in parts[0] if name != "weekday"}
+    column: dict[str, Any] = {
+        name: tuple(_rounded(part[name]) for part in parts) for name in parts[0] if name != "weekday"
+    }
     rho = np.array(column["autocorrelation"])
-    return Profile(
+    flat = _without_weekdays(values, weekdays, parts)
+    alike = Profile(
         **column,
         weekday=tuple(tuple(_rounded(effect) for effect in part["weekday"]) for part in parts),
-        correlation=_correlation(_without_weekdays(values, weekdays, parts), rho),
+        correlation=_correlation(flat, rho),
         missing=_rounded(1.0 - rate),
         missing_sd=_rounded(spread),
         n_patients=n,
     )
+    return replace(alike, correlation_df=_rounded(_correlation_df(flat, alike)))
 
 
 def _without_weekdays(values: Floats, weekdays: Ints, parts: list[dict[str, Any]]) -> Floats:
@@ -248,7 +258,7 @@ def _tail_df(standardised: Floats, rho: float) -> float:
         return 0.0
     ratios = []
     for tail in TAILS:
-        sample = _alike(standardised, rho, tail)
+        sample = _clipped(_alike(standardised, rho, tail))
         sample = sample - np.nanmean(sample, axis=1, keepdims=True)
         ratios.append(_tail_ratio(sample / np.nanstd(sample, axis=1, keepdims=True)))
     return TAILS[int(np.argmin(np.abs(np.array(ratios) - observed)))]
@@ -286,6 +296,41 @@ def _correlation(values: Floats, rho: Floats) -> tuple[tuple[float, ...], ...]:
         weight = (0.1 - lowest) / (1.0 - lowest)
         correlation = (1 - weight) * correlation + weight * np.eye(n_channels)
     return tuple(tuple(_rounded(entry) for entry in row) for row in correlation)
+
+
+def _correlation_df(values: Floats, alike: Profile) -> float:
+    """Return how alike patients are in their correlations, as in `Profile`; 0 if too much so to tell.
+
+    Fisher's z of each pair of channels differs between patients by more than it does if all are alike, which is found
+    by simulation.
+    """
+    if values.shape[2] == 1:
+        return 0.0
+    excess, weight = 0.0, 0.0
+    seen, n_seen = _fisher_spread(values)
+    if n_seen > 2:
+        from affect_pipeline.monitoring.simulation import in_control
+
+        flat = replace(alike, weekday=((0.0,) * 7,) * alike.n_channels, weekday_sd=(0.0,) * alike.n_channels)
+        made, _ = in_control(replace(flat, missing=0.0, missing_sd=0.0), 2000, values.shape[1], 20260102)
+        made[np.resize(~np.isfinite(values), made.shape)] = np.nan
+        excess, weight = seen - _fisher_spread(made)[0], n_seen / (n_seen + PSEUDO_PATIENTS)
+    excess = weight * excess + (1 - weight) / USUAL_CORRELATION_DF
+    return 0.0 if excess < 1.0 / MAX_CORRELATION_DF else max(1.0 / excess, MIN_CORRELATION_DF) + 2.0
+
+
+def _fisher_spread(values: Floats) -> tuple[float, int]:
+    """Return how Fisher's z varies between patients, the mean over pairs of channels, and from how many patients."""
+    whole = np.isfinite(values).all(axis=2, keepdims=True)
+    count = whole.sum(axis=1)[:, 0]
+    kept = count >= 10
+    days = np.where(whole, values, np.nan)[kept]
+    departure = np.nan_to_num(days - _mean_without_warning(days))
+    covariance = departure.transpose(0, 2, 1) @ departure
+    size = np.sqrt(np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 1e-300))
+    pairs = np.triu_indices(values.shape[2], 1)
+    z = np.arctanh(np.clip(covariance / (size[:, :, None] * size[:, None, :]), -0.99, 0.99))[:, pairs[0], pairs[1]]
+    return (float(z.var(axis=0, ddof=1).mean()), len(z)) if len(z) > 2 else (0.0, len(z))
 
 
 def _mean_without_warning(values: Floats) -> Floats:

@@ -15,7 +15,7 @@ def opened(outputs: list, kind: str) -> dict:
 
 
 def test_a_passing_change_is_opened_and_resolved_once_and_not_raised_again_while_it_cools_down() -> None:
-    values = worse(steady(1, 110, missing=0.0, seed=4), 0, 40, 55, 3.0)
+    values = worse(steady(1, 110, missing=0.0, seed=3), 0, 40, 55, 3.0)
 
     found = events(run(engine(), journals(values), 110), "worsening")
 
@@ -51,7 +51,7 @@ def test_a_change_that_lasts_becomes_the_new_level_and_a_new_baseline_begins() -
 
 
 def test_the_explanation_names_channels_sizes_onset_and_baseline() -> None:
-    values = steady(1, 60, missing=0.0, seed=7)
+    values = steady(1, 60, missing=0.0, seed=8)
     values[0, 40:, 0] += 3.0
     values[0, 40:, 3] -= 3.0
 

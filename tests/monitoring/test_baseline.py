@@ -54,6 +54,43 @@ def test_heavy_tails_are_noticed(tail: float, heavy: bool) -> None:
     assert (0 < profile.tail_df[0] <= 6) == heavy
 
 
+def test_made_up_patients_with_heavy_tails_resemble_one_another_as_much_as_the_profile_says() -> None:
+    wanted = ((1.0, 0.5), (0.5, 1.0))
+    heavy = replace(default_profile(2), correlation=wanted, autocorrelation=(0.5, 0.3), tail_df=(4.0, 4.0))
+
+    profile = fit_profile(*in_control(heavy, 4000, 28, 4))
+
+    assert profile.autocorrelation == pytest.approx((0.5, 0.3), abs=0.015)
+    assert profile.correlation[0][1] == pytest.approx(0.5, abs=0.04)
+    assert profile.tail_df == (4.0, 4.0)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 25.0])
+def test_how_much_patients_differ_in_their_correlations_is_found(degrees: float) -> None:
+    several = replace(default_profile(5), correlation=tuple(map(tuple, 0.2 + 0.8 * np.eye(5))), correlation_df=degrees)
+
+    found = fit_profile(*in_control(several, 300, 28, 6)).correlation_df
+
+    assert found == pytest.approx(degrees, rel=0.2)
+
+
+def test_a_few_patients_are_expected_to_differ_in_their_correlations() -> None:
+    few = fit_profile(*in_control(default_profile(3), 2, 28, 6))
+
+    assert few.correlation_df > 0
+    assert fit_profile(*cohort(n=50)).correlation_df == 0
+
+
+def test_strong_correlations_of_heavy_tails_can_still_be_simulated() -> None:
+    several = replace(
+        default_profile(3),
+        correlation=((1.0, 0.9, 0.85), (0.9, 1.0, 0.62), (0.85, 0.62, 1.0)),
+        tail_df=(3.5, 0.0, 4.0),
+    )
+
+    assert np.isfinite(in_control(replace(several, missing=0.0, missing_sd=0.0), 20, 28, 5)[0]).all()
+
+
 def test_the_correlation_between_channels_is_found() -> None:
     wanted = ((1.0, 0.5), (0.5, 1.0))
     values, weekday = in_control(replace(default_profile(2), correlation=wanted), 1000, 28, 4)

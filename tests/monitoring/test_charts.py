@@ -130,17 +130,19 @@ def likelihood_ratio_by_hand(window: np.ndarray, days: np.ndarray, rho: float, s
     total, before = 0.0, None
     ones, e = root @ np.ones(len(y)), root @ y
     information, score, squares = 1.0 + ones @ ones, ones @ e, 8.0 + e @ e
-    df = 8.0 + len(y)
+    # one over the SD, by numbers: a chi distribution, whose mean the likelihood ratio takes
+    levels = np.linspace(0.0, 12.0, 4001)
+    density = levels ** (8.0 + len(y) - 1.0) * np.exp(-(levels**2) / 2)
+    precision = levels / np.sqrt(squares - score**2 / information)
     for onset in seen[seen >= len(window)]:
         jump = root @ (seen >= onset).astype(float)
         cross = jump @ ones
         info = jump @ jump - cross**2 / information
         gain = jump @ e - cross * score / information
-        residual = squares - score**2 / information - gain**2 / info
-        standard = gain / np.sqrt(residual / df)
+        ratio = density @ np.exp(shift * gain * precision - shift**2 / 2 * info) / density.sum()
         # an onset day stands for the days without a journal before it, too
         first = FIRST_WEIGHT if onset - len(window) <= FIRST_DAYS else 1.0
-        total += (first if before is None else onset - before) * np.exp(shift * standard - shift**2 / 2 * info)
+        total += (first if before is None else onset - before) * ratio
         before = onset
     return float(np.log(total))
 

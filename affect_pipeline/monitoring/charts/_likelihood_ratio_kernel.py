@@ -20,10 +20,10 @@ MAX_AGE_DAYS = 42
 MAX_LEARNED_DAYS = 180.0
 """Days that a baseline remembers: beyond, old days fade, so that slow ageing of a voice is followed."""
 
-WEIGHTS = ((14, 1.0), (28, 0.5), (MAX_AGE_DAYS, 0.1))
+WEIGHTS = ((14, 1.0), (28, 0.4), (MAX_AGE_DAYS, 0.1))
 """Weight of onsets by their age in days, up to so many: what was not found in weeks rarely is, and it costs limits."""
 
-FIRST_WEIGHT, FIRST_DAYS = 6.0, 6
+FIRST_WEIGHT, FIRST_DAYS = 10.0, 6
 """Onset days that the first candidate stands for: a change in the last days of the baseline looks like one on the first
 day after it. It is the first only if it comes within so many days."""
 
@@ -108,8 +108,8 @@ def _slot_evidence(
     k: Any,
     information: Any,
     mean: Any,
-    residual: Any,
-    df: Any,
+    precision: Any,
+    slack: Any,
     slot_gap: Any,
     slot_information: Any,
     slot_score: Any,
@@ -120,44 +120,73 @@ def _slot_evidence(
     shift: Any,
     u: Any,
     root: Any,
-    beside: Any,
+    doubt: Any,
+    together: Any,
+    found: bool,
 ) -> tuple[float, float]:
-    """Return the likelihood ratio of a worsening and of an improvement since candidate `k`."""
+    """Return the likelihood ratio of a worsening and of an improvement since candidate `k`.
+
+    The unknown SD is integrated out: one over it has the mean `precision` and a variance of ``precision**2 * slack``,
+    and the mean of ``exp(t x)`` over an ``x`` with mean m and variance v is ``exp(t m + t**2 v / 2)``. Once a change is
+    `found`, the SD without it tells its first day better.
+    """
     n_channels = mean.shape[0]
     for c in range(n_channels):
         p = slot_information[k, c] * INFORMATION_UNIT
         u[c] = 0.0
         root[c] = 0.0
+        doubt[c] = 0.0
         if p > 0.0:
             x = p - gaps[1, c, slot_gap[k, c]]
             i = p - x * x / information[c]
             if i > 1e-9:
-                s = slot_score[k, c] * SCORE_UNIT - x * mean[c]
                 root[c] = math.sqrt(i)
-                u[c] = s / math.sqrt(max(residual[c] * i - s * s, 1e-9) / df[c])
-    # generalised least squares over channels: the score of each channel beside the others
-    for a in range(n_channels):
-        total = 0.0
-        for b in range(n_channels):
-            total += inverse[a, b] * u[b]
-        beside[a] = root[a] * total
+                u[c] = (slot_score[k, c] * SCORE_UNIT - x * mean[c]) / root[c] * precision[c]
+                doubt[c] = u[c] * u[c] * slack[c]
+                if found:
+                    u[c] /= math.sqrt(max(1.0 - 2.0 * doubt[c], 1e-3))
+                    doubt[c] = 0.0
     worse = 0.0
     better = 0.0
+    n_joint = directions.shape[0] - n_channels
     for j in range(directions.shape[0]):
+        # generalised least squares over channels: the score of each channel beside the others
         linear = 0.0
         quadratic = 0.0
-        for a in range(n_channels):
-            if directions[j, a] == 0.0:
+        if j < n_joint:
+            together[:] = 0.0
+            for a in range(n_channels):
+                if directions[j, a] != 0.0:
+                    for b in range(n_channels):
+                        together[b] += root[a] * inverse[a, b]
+            for b in range(n_channels):
+                linear += together[b] * u[b]
+                quadratic += together[b] * (directions[j, b] * root[b] - together[b] * doubt[b])
+        else:
+            a = j - n_joint
+            if root[a] == 0.0:
+                worse += weights[j]
+                better += weights[j]
                 continue
-            linear += beside[a]
-            quadratic += inverse[a, a] * root[a] * root[a]
-            for b in range(a):
-                if directions[j, b] != 0.0:
-                    quadratic += 2.0 * inverse[a, b] * root[a] * root[b]
+            for b in range(n_channels):
+                linear += inverse[a, b] * u[b]
+                quadratic -= inverse[a, b] * inverse[a, b] * doubt[b]
+            linear *= root[a]
+            quadratic = (quadratic + inverse[a, a]) * root[a] * root[a]
         half = 0.5 * shift * shift * quadratic
         worse += weights[j] * math.exp(min(shift * linear - half, EXPONENT_CAP))
         better += weights[j] * math.exp(min(-shift * linear - half, EXPONENT_CAP))
     return worse, better
+
+
+@njit(cache=True, inline="always")
+def _know(information: Any, score: Any, squares: Any, df: Any, mean: Any, precision: Any, slack: Any) -> None:
+    """Set a patient's means, the expectations of one over their SDs, and half the relative variances of the latter."""
+    for c in range(len(mean)):
+        mean[c] = score[c] / information[c]
+        residual = squares[c] - score[c] * mean[c]
+        precision[c] = math.sqrt((df[c] - 0.5) / max(residual, 1e-9))
+        slack[c] = 0.5 / df[c]
 
 
 @njit(cache=True, inline="always")
@@ -267,18 +296,18 @@ def step(
             continue
         u = np.empty(n_channels)
         root = np.empty(n_channels)
-        beside = np.empty(n_channels)
+        doubt = np.empty(n_channels)
+        together = np.empty(n_channels)
         mean = np.empty(n_channels)
-        residual = np.empty(n_channels)
-        for c in range(n_channels):
-            mean[c] = score[i, c] / information[i, c]
-            residual[c] = squares[i, c] - score[i, c] * mean[c]
+        precision = np.empty(n_channels)
+        slack = np.empty(n_channels)
+        _know(information[i], score[i], squares[i], df[i], mean, precision, slack)
         total_worse = 0.0
         total_better = 0.0
         for k in range(np.int64(n_slots[i])):
             w, b = _slot_evidence(
-                k, information[i], mean, residual, df[i], slot_gap[i], slot_information[i], slot_score[i],
-                gaps, inverse, directions, weights, shift, u, root, beside,
+                k, information[i], mean, precision, slack, slot_gap[i], slot_information[i], slot_score[i],
+                gaps, inverse, directions, weights, shift, u, root, doubt, together, False,
             )  # fmt: skip
             weight = _slot_weight(k, slot_day[i], today, first_day[i])
             total_worse += weight * w
@@ -316,25 +345,25 @@ def describe(
     evidence = np.empty(slot_day.shape[1])
     u = np.empty(n_channels)
     root = np.empty(n_channels)
-    beside = np.empty(n_channels)
+    doubt = np.empty(n_channels)
+    together = np.empty(n_channels)
     mean = np.empty(n_channels)
-    residual = np.empty(n_channels)
+    precision = np.empty(n_channels)
+    slack = np.empty(n_channels)
     for i in range(n):
         m = np.int64(n_slots[i])
         if m == 0:
             continue
-        for c in range(n_channels):
-            mean[c] = score[i, c] / information[i, c]
-            residual[c] = squares[i, c] - score[i, c] * mean[c]
+        _know(information[i], score[i], squares[i], df[i], mean, precision, slack)
         today = slot_day[i, m - 1]
         best = 0
         total = 0.0
         for k in range(m):
             w, b = _slot_evidence(
-                k, information[i], mean, residual, df[i], slot_gap[i], slot_information[i], slot_score[i],
-                gaps, inverse, directions, weights, shift, u, root, beside,
+                k, information[i], mean, precision, slack, slot_gap[i], slot_information[i], slot_score[i],
+                gaps, inverse, directions, weights, shift, u, root, doubt, together, True,
             )  # fmt: skip
-            evidence[k] = (w if side > 0 else b) * _slot_weight(k, slot_day[i], today, first_day[i])
+            evidence[k] = (w if side > 0 else b) * _slot_weight(k, slot_day[i], today, NEVER)
             total += evidence[k]
             if evidence[k] > evidence[best]:
                 best = k

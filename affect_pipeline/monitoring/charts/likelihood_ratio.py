@@ -24,7 +24,7 @@ from affect_pipeline.monitoring.charts import _likelihood_ratio_kernel as kernel
 from affect_pipeline.monitoring.charts.base import Field, new_state
 from affect_pipeline.monitoring.profile import Profile
 
-SHIFT_SD = 1.05
+SHIFT_SD = 1.0
 """Change, in SDs of the patient, that the chart is tuned to find; nearby ones cost little."""
 
 DAY_CAP_SD = 3.0
