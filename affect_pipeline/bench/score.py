@@ -207,7 +207,7 @@ def _pipeline(folder: Path) -> Any:
     config = encoder.config
     config.num_labels = 3
     peer: Any = Wav2Vec2ForSequenceClassification(config)
-    peer.wav2vec2.load_state_dict(encoder.wav2vec2.state_dict())
+    peer.wav2vec2 = encoder.wav2vec2  # with the positions that it was trained with
     extractor_of, pipeline_of = cast(Any, Wav2Vec2FeatureExtractor), cast(Any, AudioClassificationPipeline)
     extractor = extractor_of(
         feature_size=1, sampling_rate=RATE_HZ, padding_value=0.0, do_normalize=True,

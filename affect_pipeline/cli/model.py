@@ -28,7 +28,7 @@ UnlabelledOption = Annotated[
     typer.Option("--unlabelled", metavar="NAME=DIR", help="Speech whose labels are not used. Repeatable."),
 ]
 WorkOption = Annotated[
-    Path, typer.Option("--work", help="Folder for checkpoints, teacher frames and embeddings; kept between runs.")
+    Path, typer.Option("--work", help="Folder for checkpoints, prepared voices and embeddings; kept between runs.")
 ]
 
 
@@ -39,27 +39,21 @@ def distill(
     teacher: Annotated[Path, typer.Option("--teacher", help="Encoder folder: Hugging Face, or CTranslate2 Whisper.")],
     corpus: CorpusOption = None,
     work: WorkOption = Path(".affect/distill"),
-    steps: Annotated[int, typer.Option(help="Training steps.")] = 2600,
+    steps: Annotated[int, typer.Option(help="Training steps.")] = 1500,
     seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 7,
     log: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Log the losses to MLflow.")] = True,
 ) -> None:
-    """Train a small student to hear what a teacher hears, and prosody. Goes on where a killed run stopped."""
+    """Train a small student to have the states of a teacher's first layers. Goes on where a killed run stopped."""
     from affect_pipeline.model.distill import DistillPlan
     from affect_pipeline.model.distill import distill as run
     from affect_pipeline.model.distill_data import DistillData, load_corpus
-    from affect_pipeline.model.features import FeatureStore
-    from affect_pipeline.model.teacher import load_teacher
+    from affect_pipeline.model.teacher import WhisperTeacher, load_teacher
 
     read = _corpora(corpus)
-    corpora = [[r.path for r in recordings] for recordings in read]
-    store, n = FeatureStore(work / "frames"), sum(map(len, corpora))
+    opened = load_teacher(teacher)
     with _progress() as bar:
-        done = _task(bar, "teacher frames", n)
-        opened = load_teacher(teacher)
-        for paths in corpora:
-            store.extract(paths, opened, lambda _: done())
-        done = _task(bar, "reading", n)
-        data = DistillData([load_corpus(paths, store, done) for paths in corpora])
+        done = _task(bar, "reading", sum(map(len, read)))
+        data = DistillData([load_corpus(r, work / "voices", done) for r in read])
         student = bar.add_task("distilling", total=steps)
         curve: dict[str, list[float]] = {}
         begun: list[int] = []
@@ -72,9 +66,10 @@ def distill(
             bar.update(student, completed=step + 1, description=f"distilling, {words}")
 
         plan = DistillPlan(steps=steps, seed=seed)
-        model = run(data, plan, work / "state", report)
+        model = run(data, opened, plan, work / "state", report)
     heard = [{"corpus": recordings[0].corpus, "recordings": len(recordings)} for recordings in read]
-    about = {"corpora": heard, "teacher": teacher.name, "plan": asdict(plan)}
+    began = isinstance(opened, WhisperTeacher)
+    about = {"corpora": heard, "teacher": teacher.name, "started_as_teacher": began, "plan": asdict(plan)}
     model.affect = replace(model.affect, training={"encoder": about})
     model.save(out)
     if log:

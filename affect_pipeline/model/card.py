@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from affect_pipeline.model.depression.card import clinical_data, participants, table, uses
-from affect_pipeline.model.encoder import AFFECT_FILE, folder_digest, read_metrics
+from affect_pipeline.model.encoder import AFFECT_FILE, LOG_BANDS, SINUSOIDAL, folder_digest, read_metrics
 
 WORDS = {"depression": "sad vs neutral and calm (neutral alone where a corpus has no calm)",
          "valence": "happy vs angry, sad, fearful, disgust",
@@ -40,7 +40,7 @@ def model_card(folder: Path) -> str:
 def _head(affect: dict[str, Any], folder: Path) -> str:
     return f"""# Model card: {affect["name"]}
 
-A small Wav2Vec 2.0 encoder, distilled from a speech recogniser's encoder and from measured prosody, with linear heads.
+{_what(affect)}, with linear heads on its states and on measured prosody.
 It hears how somebody speaks, not what is said.
 
 - Outputs: `depression_probability` ({affect["depression_meaning"]}), valence and arousal in [-1, 1], an embedding.
@@ -49,6 +49,15 @@ It hears how somebody speaks, not what is said.
   non-commercial use. The code around them is Apache-2.0.
 - Digest: `{folder_digest(folder)}`
 - This page is written by `affect model card` from what `affect model evaluate` measured."""
+
+
+def _what(affect: dict[str, Any]) -> str:
+    parts = []
+    if affect.get("first_layer") == LOG_BANDS:
+        parts.append("its first convolution gives logarithms of mel bands")
+    if affect.get("positions") == SINUSOIDAL:
+        parts.append("positions of frames are sines")
+    return "A Wav2Vec 2.0 encoder" + (f" ({' and '.join(parts)})" if parts else "")
 
 
 USES = """## Uses
@@ -185,7 +194,8 @@ def _encoder(about: dict[str, Any] | None) -> str:
     plan = about["plan"]
     hours = plan["steps"] * plan["seconds_per_batch"] / 3600
     return (
-        f"\n\n## Training of the encoder\n\nDistilled from {about['teacher']} and from prosody, without any label, on "
+        f"\n\n## Training of the encoder\n\nDistilled from {about['teacher']}, without any label"
+        f"{', as whose first layers it began' if about.get('started_as_teacher') else ''}, on "
         f"recordings of {heard}: {plan['steps']} steps, {hours:.0f} hours of augmented audio. A recording may "
         "thus have been heard by the encoder, but in distillation no label of any speaker touched it."
     )

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from affect_pipeline.errors import ModelError, UnsafeModel
+from affect_pipeline.model.front_end import HOP, N_BANDS, WIDTH, LogBands, SinusoidalPositions
 from affect_pipeline.model.pooling import Pooling, frame_mask, unit_power
 from affect_pipeline.model.prosody import Prosody
 
@@ -31,6 +32,8 @@ CONFIG_FILE, AFFECT_FILE, WEIGHTS_FILE, METRICS_FILE, FUSION_FILE = (
 UNSAFE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".py")
 EMBEDDING_LIMIT = 4.0
 """Standardised features are clipped to this many SDs: one odd feature of a new device must not decide."""
+CONVOLUTIONAL, LOG_BANDS, SINUSOIDAL = "convolutional", "log bands", "sinusoidal"
+"""What the first convolution and the positions are: Wav2Vec 2.0's own, or those of `front_end.py`."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class AffectConfig:
     emotions: tuple[str, ...] = ()
     temperature: float = 1.0
     phq8_head: bool = False
+    first_layer: str = CONVOLUTIONAL
+    positions: str = CONVOLUTIONAL
     usual_sd: dict[str, float] = field(
         default_factory=lambda: {"depression_logit": 1.0, "valence": 0.3, "arousal": 0.3}
     )
@@ -81,6 +86,9 @@ class AffectConfig:
         for name, value in values.items():
             if not isinstance(value, _JSON_TYPES.get(type(usual[name]), type(usual[name]))):
                 raise ModelError(f"{AFFECT_FILE}: {name} is of the wrong type; usual is {usual[name]!r}")
+        for name, other in (("first_layer", LOG_BANDS), ("positions", SINUSOIDAL)):
+            if values.get(name, CONVOLUTIONAL) not in (CONVOLUTIONAL, other):
+                raise ModelError(f"{AFFECT_FILE}: {name} is {CONVOLUTIONAL!r} or {other!r}")
         for name in ("pooled_layers", "emotions"):
             values[name] = tuple(values.get(name, ()))
         return cls(**values)
@@ -117,6 +125,7 @@ class AffectiveEncoder(nn.Module):
         super().__init__()
         self.config, self.affect = config, affect
         self.wav2vec2 = Wav2Vec2Model(config)
+        self._take_constants()
         self.pooling = Pooling(affect.pooled_layers)
         self.prosody = Prosody()
         n_prosody = self.prosody.n_summaries if affect.use_prosody else 0
@@ -128,6 +137,16 @@ class AffectiveEncoder(nn.Module):
         self.heads = nn.Linear(self.embedding_size, 3)
         self.emotion_head = nn.Linear(self.embedding_size, len(affect.emotions)) if affect.emotions else None
         self.phq8_head = nn.Linear(self.embedding_size, 1) if affect.phq8_head else None
+
+    def _take_constants(self) -> None:
+        """Put in what takes the place of parts of the Wav2Vec 2.0, and is computed rather than loaded."""
+        first = (self.config.conv_dim[0], self.config.conv_kernel[0], self.config.conv_stride[0])
+        if self.affect.first_layer == LOG_BANDS:
+            if first != (N_BANDS, WIDTH, HOP):
+                raise ModelError(f"{LOG_BANDS} are {(N_BANDS, WIDTH, HOP)} as a convolution, not {first}")
+            self.wav2vec2.feature_extractor.conv_layers[0] = LogBands()
+        if self.affect.positions == SINUSOIDAL:
+            self.wav2vec2.encoder.pos_conv_embed = cast(Any, SinusoidalPositions())
 
     def frames(self, input_values: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         """Return all hidden states, each (B, F, H), and the mask (B, F) of frames inside the audio.
@@ -142,7 +161,8 @@ class AffectiveEncoder(nn.Module):
         waves = unit_power(input_values, lengths)
         inside = (torch.arange(waves.shape[1], device=waves.device) < lengths[:, None]).long()
         # Models with group norm were trained without a mask (Hugging Face: feat_extract_norm="group").
-        mask = inside if self.config.feat_extract_norm == "layer" else None
+        masked = self.config.feat_extract_norm == "layer" or self.affect.first_layer == LOG_BANDS
+        mask = inside if masked else None
         states = self.wav2vec2(waves, attention_mask=mask, output_hidden_states=True).hidden_states
         n_frames: Any = self.wav2vec2._get_feat_extract_output_lengths(cast(torch.LongTensor, lengths))
         return tuple(states), frame_mask(n_frames, states[0].shape[1])
@@ -211,6 +231,7 @@ class AffectiveEncoder(nn.Module):
         with torch.device("meta"):
             model = cls(config, affect)
         model.prosody = Prosody()
+        model._take_constants()
         try:
             tensors = {name: value.float() for name, value in load_file(folder / WEIGHTS_FILE).items()}
             model.load_state_dict(tensors, assign=True)

@@ -1,6 +1,6 @@
 """References beside which a model is judged: eGeMAPS features, and the teacher's own frames, under a logistic head.
 
-openSMILE and CTranslate2 are tools of development: their licences or size keep them out of the product.
+openSMILE is a tool of development: its licence keeps it out of the product.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from affect_pipeline.model.corpora import Recording
 from affect_pipeline.model.evaluate import Figure, figures
 from affect_pipeline.model.features import read_audio
 from affect_pipeline.model.heads import TASKS, answers
-from affect_pipeline.model.teacher import Teacher
+from affect_pipeline.model.teacher import Teacher, last_frames
 
 Array = NDArray[np.float64]
 Describe = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -41,10 +41,10 @@ def egemaps() -> Describe:
 
 
 def pooled_teacher(teacher: Teacher) -> Describe:
-    """Return mean and spread of a teacher's frames as a function of audio at 16 kHz."""
+    """Return mean and spread of the frames of a teacher's last layer as a function of audio at 16 kHz."""
 
     def describe(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        frames = teacher.frames(samples)
+        frames = last_frames(teacher, samples)
         return np.concatenate([frames.mean(0), frames.std(0)])
 
     return describe
