@@ -73,12 +73,9 @@ sound sad, and learned to tell that from neutral, and less from calm, speech. No
 Fine-tuning on interviews with questionnaires
 (`affect model train --corpus daic-woz=DIR`, for those who signed the agreement) replaces it."""
 
-CHOSEN = """Choices of the heads (the weight of calm, the copies and their weight, the share of prosody) were made while
-looking at folds of RAVDESS, and after figures on EmoDB had been seen. EmoDB taught nothing, but its figures are not
-blind any more: expect somewhat less on speech that nobody looked at."""
-
-SHIPPED = "8069198f61c4e6f705824a68d937d7368e3a03085e6f223867e961d096095445"
-"""Digest of the model whose training wrote no draws down."""
+CHOSEN = """Choices of the heads (the weight of calm, the copies and their weight, the share of prosody, which layers
+are read) were made while looking at folds of RAVDESS and at figures on EmoDB. EmoDB taught nothing, but its figures are
+not blind any more: expect somewhat less on speech that nobody looked at."""
 
 FAILURES = """## Known failure modes
 
@@ -107,7 +104,7 @@ def _data(affect: dict[str, Any], folder: Path) -> str:
     return (
         "## Training data of the heads\n\n"
         + table(header, rows)
-        + _drawn(training.get("plan"), folder)
+        + _drawn(training.get("plan"))
         + _heads(training.get("plan"), clinical="depression" in training)
         + _privacy(training)
         + _fine_tuning(training.get("fine_tuning"))
@@ -116,11 +113,9 @@ def _data(affect: dict[str, Any], folder: Path) -> str:
     )
 
 
-def _drawn(plan: dict[str, Any] | None, folder: Path) -> str:
+def _drawn(plan: dict[str, Any] | None) -> str:
     """Say which corpora are samples, and how to draw them again."""
     drawn = dict((plan or {}).get("at_most", {}))
-    if not drawn and folder_digest(folder) == SHIPPED:
-        drawn = {"emospeech-in": 600}  # drawn before plans wrote it down
     return "".join(
         f"\n\nOf {name}, {n} of the labelled recordings taught: sorted by path, shuffled by "
         f"Python's `random.Random({(plan or {}).get('seed')})`, the first {n} of them. "
@@ -137,9 +132,9 @@ def _heads(plan: dict[str, Any] | None, clinical: bool) -> str:
     text = (
         "\n\n## How the heads were fitted\n\nEach head is the sum of two logistic regressions that were fitted apart: "
         "one on the encoder's pooled states, one on measured prosody (pitch, energy, voice quality, formants, rhythm), "
-        f"each scaled to the same spread; prosody has {heads['prosody_share']:.0%} of the sum. Every corpus counts "
-        f"the same, and every speaker of a corpus, with {plan['copies']} copies of each recording in other rooms, "
-        "noises and codecs"
+        f"each scaled to the same spread; prosody has {heads['prosody_share']:.0%} of the sum. A corpus counts by "
+        f"its recordings, and every speaker of it the same, with {plan['copies']} copies of each recording in other "
+        "rooms, noises and codecs"
     )
     if "copy_weight" in heads:
         text += f" that count {heads['copy_weight']} of it"

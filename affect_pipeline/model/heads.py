@@ -62,7 +62,7 @@ class HeadPlan:
 
     inverse_penalty: float = 0.01
     prosody_inverse_penalty: float = 0.03
-    prosody_share: float = 0.35
+    prosody_share: float = 0.2
     nuisance_strength: float = 0.0
     calm_weight: float = 0.1
     copy_weight: float = 0.3
@@ -202,7 +202,7 @@ def _logistic(x: Array, truth: Array, importance: Array, inverse_penalty: float)
 
 
 def _importance(windows: Windows, task: Task, plan: HeadPlan) -> Array:
-    """Weigh corpora and speakers alike, and copies and, where sadness is asked for, calm less."""
+    """Weigh the speakers of a corpus alike, and copies and, where sadness is asked for, calm less."""
     weights = _weights(windows.group) * np.where(windows.copy > 0, plan.copy_weight, 1.0)
     calm = windows.emotion == EMOTIONS.index("calm")
     return np.where(calm & (task.name == "depression"), plan.calm_weight * weights, weights)
@@ -261,9 +261,10 @@ def _copy_differences(z: Array, windows: Windows) -> Array:
 
 
 def _weights(groups: NDArray[np.str_]) -> Array:
-    """Give each corpus the same total weight, and each of its speakers the same share of it; the mean is 1."""
+    """Give each corpus the weight of its recordings, and each of its speakers the same share of it; the mean is 1."""
     names, position, counts = np.unique(groups, return_inverse=True, return_counts=True)
     corpora, of_corpus = np.unique([name.split("/", 1)[0] for name in names], return_inverse=True)
     speakers = np.bincount(of_corpus, minlength=len(corpora))
-    weights = (1.0 / counts / speakers[of_corpus])[position]
+    sizes = np.bincount(of_corpus, weights=counts)
+    weights = (sizes[of_corpus] / counts / speakers[of_corpus])[position]
     return np.asarray(weights / weights.mean(), np.float64)

@@ -52,7 +52,7 @@ def new_student(teacher: Teacher, waves: Tensor) -> AffectiveEncoder:
     waves : Tensor
         Speech (B, T) at the level that the teacher is to hear; decides which feed-forward units are kept.
     """
-    affect = AffectConfig(pooled_layers=(2, 3), first_layer=LOG_BANDS)
+    affect = AffectConfig(pooled_layers=(0, 2, 3), first_layer=LOG_BANDS)
     if not isinstance(teacher, WhisperTeacher):
         return AffectiveEncoder(student_config(teacher.width, max(teacher.width // 64, 1)), affect)
     layers = teacher.encoder.layers

@@ -17,7 +17,7 @@ from affect_pipeline.model.heads import TASKS, HeadPlan, Windows, answers, fit_h
 from affect_pipeline.model.train import Trained, TrainPlan, choose, drop_labels, folds, to_windows, train
 from tests.model.voices import write_corpus
 
-PLAN = TrainPlan(heads=HeadPlan(folds=2, calm_weight=1.0), copies=1)
+PLAN = TrainPlan(heads=HeadPlan(folds=2, calm_weight=1.0, prosody_share=0.5), copies=1)
 """Calm counts in full: a fold has two voices, and eight recordings of them that are sad or neutral."""
 
 
