@@ -188,9 +188,10 @@ def _encoder(about: dict[str, Any] | None) -> str:
     heard = ", ".join(f"{entry['corpus']} ({entry['recordings']})" for entry in about["corpora"])
     plan = about["plan"]
     hours = plan["steps"] * plan["seconds_per_batch"] / 3600
+    began = "Began as the first layers, and was distilled from their states, of"
+    start = began if about.get("started_as_teacher") else "Distilled from"
     return (
-        f"\n\n## Training of the encoder\n\nDistilled from {about['teacher']}, without any label"
-        f"{', as whose first layers it began' if about.get('started_as_teacher') else ''}, on "
+        f"\n\n## Training of the encoder\n\n{start} {about['teacher']}, without any label, on "
         f"recordings of {heard}: {plan['steps']} steps, {hours:.0f} hours of augmented audio. A recording may "
         "thus have been heard by the encoder, but in distillation no label of any speaker touched it."
     )
