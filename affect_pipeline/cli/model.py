@@ -39,7 +39,7 @@ def distill(
     teacher: Annotated[Path, typer.Option("--teacher", help="Encoder folder: Hugging Face, or CTranslate2 Whisper.")],
     corpus: CorpusOption = None,
     work: WorkOption = Path(".affect/distill"),
-    steps: Annotated[int, typer.Option(help="Training steps.")] = 1500,
+    steps: Annotated[int, typer.Option(help="Training steps.")] = 3000,
     seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 7,
     log: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Log the losses to MLflow.")] = True,
 ) -> None:

@@ -36,14 +36,15 @@ class DistillPlan:
 
     Parameters
     ----------
-    steps : int
-        Batches.
+    steps, cycles : int
+        Batches, and the number of times that the learning rate rises and falls over them (warm restarts, Loshchilov
+        and Hutter 2017).
     seconds_per_batch : float
         Audio of a step.
     crop_s : tuple of float
         Lengths of crops, drawn for each step.
     learning_rate, warmup, decay_share, weight_decay
-        Of AdamW: the rate warms up over `warmup` steps and falls to nothing over the last `decay_share` of them.
+        Of AdamW: in each cycle the rate warms up over `warmup` steps and falls to nothing over its last `decay_share`.
     layer_weights : tuple of float
         Of the teacher's states, from the input of its first layer on, in the loss.
     pooled_weight : float
@@ -58,7 +59,8 @@ class DistillPlan:
         What the student's audio goes through.
     """
 
-    steps: int = 1500
+    steps: int = 3000
+    cycles: int = 2
     seconds_per_batch: float = 40.0
     crop_s: tuple[float, ...] = (1.5, 2.0, 3.0, 4.0, 5.0)
     learning_rate: float = 3e-4
@@ -141,9 +143,11 @@ def _pooled(values: Tensor, inside: Tensor) -> Tensor:
 
 
 def learning_rate(plan: DistillPlan, step: int) -> float:
-    """Return the rate of a step: warm-up, constant, then linear decay over the last ``decay_share``."""
-    tail = plan.decay_share * plan.steps
-    return plan.learning_rate * min(1.0, (step + 1) / plan.warmup, max(0.01, (plan.steps - step) / tail))
+    """Return the rate of a step: in each cycle warm-up, constant, then linear decay over its last ``decay_share``."""
+    length = -(-plan.steps // plan.cycles)
+    since = step % length
+    falling = (length - since) / (plan.decay_share * length)
+    return plan.learning_rate * min(1.0, (since + 1) / plan.warmup, max(0.01, falling))
 
 
 def distill(

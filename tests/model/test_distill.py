@@ -122,11 +122,19 @@ def test_training_lowers_the_loss(data: DistillData, tmp_path: Path):
 
 
 def test_the_rate_warms_up_stays_and_decays():
-    plan = replace(PLAN, steps=100, warmup=10, decay_share=0.5, learning_rate=1.0)
+    plan = replace(PLAN, steps=100, cycles=1, warmup=10, decay_share=0.5, learning_rate=1.0)
     assert learning_rate(plan, 0) == pytest.approx(0.1)
     assert learning_rate(plan, 30) == 1.0
     assert learning_rate(plan, 75) == pytest.approx(0.5)
     assert learning_rate(plan, 99) < 0.03
+
+
+def test_the_rate_does_the_same_in_every_cycle():
+    plan = replace(PLAN, steps=100, cycles=2, warmup=10, decay_share=0.5, learning_rate=1.0)
+    rates = [learning_rate(plan, step) for step in range(100)]
+    assert rates[:50] == rates[50:]
+    assert rates[20] == 1.0
+    assert rates[49] < 0.06
 
 
 def test_recordings_without_speech_cannot_be_learnt_from():
