@@ -161,21 +161,24 @@ def page_command(
 @app.command("cluster")
 def cluster_command(
     *,
-    journals: Annotated[int, typer.Option(min=8, help="Journals of 20 s in each night.")] = 1200,
+    journals: Annotated[int, typer.Option(min=8, help="Journals of 20 s in each night.")] = 1600,
     compose: Annotated[Path, typer.Option(help="The compose file.")] = Path("docker/compose.yaml"),
     seed: Seed = 1,
     json: Json = None,
+    quick: Quick = False,
 ) -> None:
     """Time the measure stage on one Celery worker and on two. Needs redis-server and the extra `celery`."""
-    from dataclasses import asdict
-
     from affect_pipeline.bench import cluster, score, tables
 
     with score.temporary() as folder:
-        rows = [asdict(row) for row in cluster.compare(Path(folder), compose, journals, seed, _say)]
-    note = "twice the workers are to be worth 1.8 times; everything shares the cores of this machine"
-    tables.show("Workers", rows, note)
-    _write(json, "cluster", seed, note, {"rows": rows})
+        found = cluster.compare(Path(folder), compose, 16 if quick else journals, seed, _say)
+    note = (
+        "twice the workers are to be worth 1.8 times; everything shares the cores of this machine; workers_busy is the "
+        "share of the time in which a worker had a task, and core_s the core-seconds that were taken meanwhile"
+    )
+    tables.show("Workers", found["rows"], note)
+    tables.show("Core-seconds of each service during the measure stage", found["services"])
+    _write(json, "cluster", seed, note, found)
 
 
 @app.command("plan")

@@ -32,6 +32,15 @@ from affect_pipeline.stack.local import (
 from affect_pipeline.stack.ports import HOST, Ports, free_port
 from affect_pipeline.stack.processes import Processes
 
+_PACE_OF_LOCAL_STACK = frozenset(
+    {
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT",
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL",
+    }
+)
+"""How often things are looked at is for the compose file to say, or for Airflow where it does not."""
+
 CPU_WORKER, GPU_WORKER = "worker-cpu", "worker-gpu"
 HEALTH_EVERY_S = 1.0
 
@@ -146,7 +155,8 @@ def _environment(services: Mapping[str, Service], local: Mapping[str, str], redi
     }
     executor = {"AIRFLOW__CORE__EXECUTOR": theirs["AIRFLOW__CORE__EXECUTOR"], "AIRFLOW__CORE__PARALLELISM": "32"}
     redis = {"REDISCLI_AUTH": str(services["redis"].environment["REDISCLI_AUTH"])}
-    return theirs | dict(local) | executor | redis
+    here = {name: value for name, value in local.items() if name not in _PACE_OF_LOCAL_STACK}
+    return theirs | here | executor | redis
 
 
 def _redis(service: Service, port: int) -> list[str]:

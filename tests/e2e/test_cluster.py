@@ -10,8 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import yaml
 from rich.console import Console
 
+from affect_pipeline.bench.cluster import services_of, stage_of
+from affect_pipeline.bench.processor import MACHINE, Processor
 from affect_pipeline.nights import Nights
 from affect_pipeline.stack.cluster import CPU_WORKER, native_cluster
 from affect_pipeline.stack.demo import BACKFILL
@@ -63,16 +66,27 @@ def await_a_measuring_worker(stack: LocalStack, run_id: str) -> str:
     raise AssertionError("nothing was measured")
 
 
+def test_the_pace_is_that_of_the_compose_file_and_not_of_the_local_stack(cluster: LocalStack) -> None:
+    pace = [name for name in cluster.environment if name.endswith(("SLEEP_TIME", "_INTERVAL", "_TIMEOUT"))]
+    said = yaml.safe_load(COMPOSE.read_text())["services"]["scheduler"]["environment"] | QUICK_RECOVERY
+
+    assert {name: cluster.environment[name] for name in pace} == {name: said[name] for name in pace}
+
+
 def test_nights_that_lose_a_worker_leave_the_rows_of_nights_that_were_left_alone(
     cluster: LocalStack, installation: Installation, cohort: SmallCohort
 ) -> None:
     nights = Nights(list(cohort.nights)[-6], cohort.nights.last)
-    run_id = cluster.api.trigger(BACKFILL, {"first_night": f"{nights.first}", "last_night": f"{nights.last}"})
+    with Processor(lambda: services_of(cluster)) as processor:
+        run_id = cluster.api.trigger(BACKFILL, {"first_night": f"{nights.first}", "last_night": f"{nights.last}"})
 
-    cluster.processes.kill(await_a_measuring_worker(cluster, run_id))
+        cluster.processes.kill(await_a_measuring_worker(cluster, run_id))
 
-    silent, check = Console(quiet=True), cluster.processes.check
-    assert follow(cluster.api, BACKFILL, run_id, console=silent, check=check, timeout_s=400)
+        silent, check = Console(quiet=True), cluster.processes.check
+        assert follow(cluster.api, BACKFILL, run_id, console=silent, check=check, timeout_s=400)
+    stage = stage_of(cluster.api.task_instances(BACKFILL, run_id), processor)
+    (survivor,) = (name for name in cluster.processes.running() if name.startswith(CPU_WORKER))
+    assert 0 < stage.processor_s[survivor] < stage.processor_s[MACHINE]
     tried_again = {one["task_id"] for one in cluster.api.task_instances(BACKFILL, run_id) if one["try_number"] > 1}
     assert tried_again == {"measure"}
     left_alone = installation("not-clustered")
