@@ -35,7 +35,7 @@ doctor: $(RUNTIME) ## Say what is wrong with this set-up, and how to mend it.
 	@$(BIN)/affect doctor
 
 test: $(DEV) ## Install, and run the whole suite with coverage.
-	@$(BIN)/pytest --cov --cov-report=term:skip-covered $(PYTEST_FLAGS)
+	@$(BIN)/python -m slipcover -m pytest $(PYTEST_FLAGS)
 
 lint: $(DEV) ## Check style, types and SQL.
 	@$(BIN)/ruff check .
@@ -53,7 +53,7 @@ lock: $(DEV) ## Compile the lock files from pyproject.toml.
 	@scripts/lock
 
 clean: ## Remove the environment and all local state.
-	@rm -rf .venv .affect .coverage .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .affect .mypy_cache .ruff_cache .pytest_cache
 
 .venv/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11, or name it: make PYTHON=/path/to/python3.11"; exit 1; }

@@ -15,9 +15,11 @@ import itertools
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 
@@ -48,7 +50,9 @@ class OtherServer:
 
 
 def pytest_configure() -> None:
-    """Keep the settings of whoever runs the tests out of them."""
+    """Keep the settings of whoever runs the tests out of them, and the speed of the machine."""
+    hypothesis.settings.register_profile("any machine", deadline=None)
+    hypothesis.settings.load_profile("any machine")
     for name in list(os.environ):
         if name.startswith("AFFECT_") and name != "AFFECT_CORPORA":
             del os.environ[name]
@@ -88,7 +92,16 @@ WarehouseMaker = Callable[[Path], Settings]
 
 
 @pytest.fixture(scope="session")
-def new_warehouse(postgres_server: Server) -> Iterator[WarehouseMaker]:
+def calibration(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the limits of charts. Making them is deterministic and takes seconds, so all tests share them."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "calibration"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def new_warehouse(postgres_server: Server, calibration: Path) -> Iterator[WarehouseMaker]:
     """Return a function that makes a fresh warehouse and returns settings with the given home that point at it."""
     numbers = itertools.count(1)
     made: list[Settings] = []
@@ -97,6 +110,9 @@ def new_warehouse(postgres_server: Server) -> Iterator[WarehouseMaker]:
         name = f"{TEMPLATE}_{os.getpid()}_{next(numbers)}"
         with administrator(postgres_server).connect() as connection:
             connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+        home.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            (home / "calibration").symlink_to(calibration)
         made.append(Settings(home=home, warehouse_url=postgres_server.url(name)))
         return made[-1]
 

@@ -40,7 +40,7 @@ def model_card(folder: Path) -> str:
 def _head(affect: dict[str, Any], folder: Path) -> str:
     return f"""# Model card: {affect["name"]}
 
-{_what(affect)}, with linear heads on its states and on measured prosody.
+{_what(affect)}, with heads on its states and on measured prosody{_in_words(affect)}.
 It hears how somebody speaks, not what is said.
 
 - Outputs: `depression_probability` ({affect["depression_meaning"]}), valence and arousal in [-1, 1], an embedding.
@@ -60,6 +60,11 @@ def _what(affect: dict[str, Any]) -> str:
     return "A Wav2Vec 2.0 encoder" + (f" ({' and '.join(parts)})" if parts else "")
 
 
+def _in_words(affect: dict[str, Any]) -> str:
+    heads = " and ".join(affect.get("wordings", {}))
+    return f"; {heads} go through emotion words (log-odds of some against others)" if heads else ""
+
+
 USES = """## Uses
 
 Intended: research on following one person's change over time, beside that person's own baseline, by people who care for
@@ -74,8 +79,8 @@ Fine-tuning on interviews with questionnaires
 (`affect model train --corpus daic-woz=DIR`, for those who signed the agreement) replaces it."""
 
 CHOSEN = """Choices of the heads (the weight of calm, the copies and their weight, the share of prosody, which layers
-are read) were made while looking at folds of RAVDESS and at figures on EmoDB. EmoDB taught nothing, but its figures are
-not blind any more: expect somewhat less on speech that nobody looked at."""
+are read, which questions go through words) were made while looking at folds of RAVDESS and at figures on EmoDB. EmoDB
+taught nothing, but its figures are not blind any more: expect somewhat less on speech that nobody looked at."""
 
 FAILURES = """## Known failure modes
 
@@ -105,7 +110,7 @@ def _data(affect: dict[str, Any], folder: Path) -> str:
         "## Training data of the heads\n\n"
         + table(header, rows)
         + _drawn(training.get("plan"))
-        + _heads(training.get("plan"), clinical="depression" in training)
+        + _heads(training.get("plan"), "depression" in training, " and ".join(affect.get("wordings", {})))
         + _privacy(training)
         + _fine_tuning(training.get("fine_tuning"))
         + _encoder(training.get("encoder"))
@@ -124,7 +129,7 @@ def _drawn(plan: dict[str, Any] | None) -> str:
     )
 
 
-def _heads(plan: dict[str, Any] | None, clinical: bool) -> str:
+def _heads(plan: dict[str, Any] | None, clinical: bool, in_words: str) -> str:
     """Say how the heads were fitted, in words and with the plan's numbers."""
     if not plan or "prosody_share" not in plan.get("heads", {}):
         return ""
@@ -138,6 +143,8 @@ def _heads(plan: dict[str, Any] | None, clinical: bool) -> str:
     )
     if "copy_weight" in heads:
         text += f" that count {heads['copy_weight']} of it"
+    if in_words:
+        text += f". Of {in_words} the one on states is a softmax regression over emotion words"
     if "calm_weight" in heads and not clinical:
         text += (
             ". The depression head learns sad against neutral, and less against calm: acted calm counts "

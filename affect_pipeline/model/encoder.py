@@ -34,6 +34,17 @@ EMBEDDING_LIMIT = 4.0
 """Standardised features are clipped to this many SDs: one odd feature of a new device must not decide."""
 CONVOLUTIONAL, LOG_BANDS, SINUSOIDAL = "convolutional", "log bands", "sinusoidal"
 """What the first convolution and the positions are: Wav2Vec 2.0's own, or those of `front_end.py`."""
+HEADS = ("depression", "valence", "arousal")
+"""In the order of the linear heads."""
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What emotion words add to the logit of a head: ``gain`` times the log-odds of words for it against others."""
+
+    gain: float
+    words_for: tuple[str, ...]
+    words_against: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,7 @@ class AffectConfig:
     pooled_layers: tuple[int, ...] = (0,)
     use_prosody: bool = True
     emotions: tuple[str, ...] = ()
+    wordings: dict[str, Wording] = field(default_factory=dict)
     temperature: float = 1.0
     phq8_head: bool = False
     first_layer: str = CONVOLUTIONAL
@@ -91,11 +103,26 @@ class AffectConfig:
                 raise ModelError(f"{AFFECT_FILE}: {name} is {CONVOLUTIONAL!r} or {other!r}")
         for name in ("pooled_layers", "emotions"):
             values[name] = tuple(values.get(name, ()))
+        values["wordings"] = _wordings(values.get("wordings", {}), values["emotions"])
         return cls(**values)
 
 
 _JSON_TYPES: dict[type, type | tuple[type, ...]] = {float: (float, int), tuple: list}
 """What JSON gives for a field of a type, where that is another type."""
+
+
+def _wordings(written: dict[str, Any], emotions: tuple[str, ...]) -> dict[str, Wording]:
+    found = {}
+    for head, one in written.items():
+        try:
+            wording = Wording(float(one["gain"]), tuple(one["words_for"]), tuple(one["words_against"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"{AFFECT_FILE}: the wording of {head} needs gain, words_for, words_against") from error
+        unknown = [word for word in (*wording.words_for, *wording.words_against) if word not in emotions]
+        if head not in HEADS or unknown or not (wording.words_for and wording.words_against):
+            raise ModelError(f"{AFFECT_FILE}: wordings are of {HEADS}, in words among {emotions}; {head} has {one}")
+        found[head] = wording
+    return found
 
 
 @dataclass(frozen=True)
@@ -111,7 +138,9 @@ class AffectOutput:
 
 
 class AffectiveEncoder(nn.Module):
-    """Wav2Vec 2.0 with pooling over frames and linear heads for depression, valence and arousal.
+    """Wav2Vec 2.0 with pooling over frames and heads for depression, valence and arousal.
+
+    A head is linear, and may add what the head for emotion words says (`Wording`).
 
     Parameters
     ----------
@@ -182,11 +211,23 @@ class AffectiveEncoder(nn.Module):
 
     def predict(self, embedding: Tensor) -> AffectOutput:
         """Apply the heads to standardised embeddings (B, E)."""
-        depression, valence, arousal = self.heads(embedding).unbind(-1)
         emotions = self.emotion_head(embedding) if self.emotion_head is not None else None
+        depression, valence, arousal = self.logits(embedding, emotions).unbind(-1)
         phq8 = self.phq8_head(embedding).squeeze(-1) if self.phq8_head is not None else None
         # tanh(z / 2) = 2 sigmoid(z) - 1: valence and arousal are trained as logits.
         return AffectOutput(depression, torch.tanh(valence / 2), torch.tanh(arousal / 2), embedding, emotions, phq8)
+
+    def logits(self, embedding: Tensor, emotions: Tensor | None) -> Tensor:
+        """Return the logits (B, 3) of `HEADS`, from standardised embeddings (B, E) and logits of emotion words."""
+        said = list(self.heads(embedding).unbind(-1))
+        for head, wording in self.affect.wordings.items():
+            assert emotions is not None, "wordings are checked to be in words that the model knows"
+            odds = self._any_of(emotions, wording.words_for) - self._any_of(emotions, wording.words_against)
+            said[HEADS.index(head)] = said[HEADS.index(head)] + wording.gain * odds
+        return torch.stack(said, -1)
+
+    def _any_of(self, emotions: Tensor, words: tuple[str, ...]) -> Tensor:
+        return emotions[:, [self.affect.emotions.index(word) for word in words]].logsumexp(-1)
 
     def forward(self, input_values: Tensor, lengths: Tensor) -> AffectOutput:
         """Score windows of prepared audio.

@@ -216,7 +216,7 @@ def _judge(
     recordings = [r for corpus in taught for r in choose(corpus, plan)]
     embedded = embed(encoder, recordings, copies=plan.copies, seed=plan.seed, cache=work, done=done)
     windows = to_windows(embedded, recordings)
-    logits, _ = cross_validate(embedded, recordings, windows, plan.heads, prosody_columns(encoder))
+    logits, _, _ = cross_validate(embedded, recordings, windows, plan.heads, prosody_columns(encoder))
     # Speakers with whose labels the encoder was tuned are not held out, whatever the heads heard.
     logits[heard_by_encoder(encoder, recordings)] = np.nan
     for name in sorted(name for name, entry in heard.items() if entry["labelled"]):
@@ -243,7 +243,8 @@ def _as_it_is(
     embedded = embed(encoder, corpus, cache=work, done=done)
     with torch.inference_mode():
         z = encoder.standardise(torch.from_numpy(embedded.raw))
-        per_window = encoder.heads(z).double().numpy()
+        emotions = encoder.emotion_head(z) if encoder.emotion_head is not None else None
+        per_window = encoder.logits(z, emotions).double().numpy()
     present, means = embedded.mean_by_recording(per_window)
     logits = np.full((len(corpus), len(TASKS)), np.nan)
     logits[present] = means

@@ -99,7 +99,7 @@ def _join(parts: Sequence[Windows]) -> Windows:
 
 
 def _logits(taught: Windows, windows: Windows, embedded: Embedded, n: int, plan: HeadPlan, n_prosody: int) -> Array:
-    heads = fit_heads(taught, plan, n_prosody, with_emotions=False)
+    heads = fit_heads(taught, plan, n_prosody)
     per_window = heads.logits(windows.raw)
     for index in range(len(TASKS)):
         answered = taught.answers[:, index]

@@ -74,12 +74,12 @@ def train_privately(
     windows = to_windows(embedded, recordings)
     mean, scale = (buffer.double().numpy() for buffer in (encoder.embedding_mean, encoder.embedding_scale))
     blank = np.zeros((0, encoder.embedding_size))
-    standard = Heads(mean, scale, blank, np.zeros(0), blank, np.zeros(0), ())
+    standard = Heads(mean, scale, blank, np.zeros(0))
     speakers = by_speaker(standard.standardise(windows.raw), windows.answers, windows.group, plan)
     found = fit_private_heads(speakers, plan, _start(encoder))
     heads = replace(standard, weights=found.weights, bias=found.bias)
     about = {"corpora": _corpora(recordings), "privacy": describe(found, plan), **_encoder_training(encoder)}
-    affect = replace(encoder.affect, emotions=(), phq8_head=False, training=about)
+    affect = replace(encoder.affect, emotions=(), wordings={}, phq8_head=False, training=about)
     return PrivatelyTrained(with_heads(encoder, heads, affect), found)
 
 

@@ -23,7 +23,7 @@ from affect_pipeline.model.calibration import Calibration, fit_calibration
 from affect_pipeline.model.corpora import EMOTIONS, TESTING_ONLY, Recording
 from affect_pipeline.model.embed import Embedded, embed
 from affect_pipeline.model.encoder import AffectConfig, AffectiveEncoder
-from affect_pipeline.model.heads import TASKS, HeadPlan, Heads, Windows, answers, fit_heads, say_emotions
+from affect_pipeline.model.heads import TASKS, HeadPlan, Heads, Windows, answers, fit_heads
 
 Array = NDArray[np.float64]
 
@@ -114,7 +114,7 @@ def train(
         raise CorpusError("no recording has an emotion or depression label that the heads can learn from")
     n_prosody = prosody_columns(encoder)
     heads = fit_heads(windows, plan.heads, n_prosody)
-    logits, window_logits = cross_validate(embedded, recordings, windows, plan.heads, n_prosody)
+    logits, window_logits, said = cross_validate(embedded, recordings, windows, plan.heads, n_prosody)
     heard = heard_by_encoder(encoder, recordings)
     logits[heard], window_logits[heard[embedded.recording]] = np.nan, np.nan
     calibration = fit_calibration(logits[:, 0], answers(recordings, TASKS[0]))
@@ -122,12 +122,12 @@ def train(
         encoder.affect,
         phq8_head=False,
         depression_meaning=AffectConfig().depression_meaning,
-        emotions=heads.emotions,
+        emotions=heads.words.names if heads.words else (),
+        wordings=heads.wordings,
         temperature=calibration.temperature,
         usual_sd=usual_spread(window_logits, embedded),
         training={**_encoder_training(encoder), **describe(recordings, plan)},
     )
-    said = held_out_emotions(embedded, windows, plan.heads) if heads.emotions else {}
     words = tuple(None if heard[i] else said.get(i) for i in range(len(recordings))) if said else ()
     return Trained(with_heads(encoder, heads, affect), logits, tuple(recordings), calibration, words)
 
@@ -203,33 +203,29 @@ def folds(windows: Windows, plan: HeadPlan) -> NDArray[np.int64]:
 
 def cross_validate(
     embedded: Embedded, recordings: Sequence[Recording], windows: Windows, plan: HeadPlan, n_prosody: int
-) -> tuple[Array, Array]:
-    """Return logits of heads that never heard the speaker: per recording (n, 3) and per window (W, 3).
+) -> tuple[Array, Array, dict[int, str]]:
+    """Judge recordings by heads that never heard the speaker.
 
     Copies of a test speaker's recordings are left out of fitting with the rest of that speaker.
+
+    Returns
+    -------
+    tuple
+        Logits per recording (n, 3) and per window (W, 3), and the likeliest emotion of recordings by their number.
     """
     fold = folds(windows, plan)
-    per_window = np.full((len(fold), len(TASKS)), np.nan)
+    per_window, chances = np.full((len(fold), len(TASKS)), np.nan), np.full((len(fold), len(EMOTIONS)), np.nan)
     for number in range(plan.folds):
         test = fold == number
         if test.any() and not test.all():
-            heads: Heads = fit_heads(windows.where(~test), plan, n_prosody, with_emotions=False)
-            per_window[test] = heads.logits(windows.raw[test])
+            heads: Heads = fit_heads(windows.where(~test), plan, n_prosody)
+            per_window[test], chances[test] = heads.logits(windows.raw[test]), heads.chances(windows.raw[test])
     present, means = embedded.mean_by_recording(per_window)
     logits = np.full((len(recordings), len(TASKS)), np.nan)
     logits[present] = means
-    return logits, per_window
-
-
-def held_out_emotions(embedded: Embedded, windows: Windows, plan: HeadPlan) -> dict[int, str]:
-    """Return the emotion that is likeliest for each recording to heads that never heard its speaker."""
-    fold, chances = folds(windows, plan), np.full((len(windows.raw), len(EMOTIONS)), np.nan)
-    for number in range(plan.folds):
-        test = fold == number
-        if test.any() and not test.all():
-            chances[test] = say_emotions(windows.where(~test), windows.raw[test], plan)
     present, means = embedded.mean_by_recording(chances)
-    return {int(i): EMOTIONS[int(np.argmax(m))] for i, m in zip(present, means, strict=True) if not np.isnan(m).any()}
+    said = {int(i): EMOTIONS[int(np.argmax(m))] for i, m in zip(present, means, strict=True) if not np.isnan(m).any()}
+    return logits, per_window, said
 
 
 def usual_spread(window_logits: Array, embedded: Embedded) -> dict[str, float]:
@@ -260,9 +256,9 @@ def with_heads(encoder: AffectiveEncoder, heads: Heads, affect: Any) -> Affectiv
         model.embedding_scale.copy_(torch.from_numpy(heads.scale))
         model.heads.weight.copy_(torch.from_numpy(heads.weights))
         model.heads.bias.copy_(torch.from_numpy(heads.bias))
-        if model.emotion_head is not None:
-            model.emotion_head.weight.copy_(torch.from_numpy(heads.emotion_weights))
-            model.emotion_head.bias.copy_(torch.from_numpy(heads.emotion_bias))
+        if model.emotion_head is not None and heads.words is not None:
+            model.emotion_head.weight.copy_(torch.from_numpy(heads.words.weights))
+            model.emotion_head.bias.copy_(torch.from_numpy(heads.words.bias))
     return model.eval().requires_grad_(False)
 
 

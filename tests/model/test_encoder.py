@@ -124,7 +124,20 @@ def test_unknown_fields_of_the_configuration_are_refused(model: AffectiveEncoder
         AffectiveEncoder.load(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["7", "[]", "{", "[" * 3000, '{"pooled_layers": 5}', '{"window_s": "long"}'])
+WORDING = '{"emotions": ["sad", "happy"], "wordings": {%s}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "7", "[]", "{", "[" * 3000, '{"pooled_layers": 5}', '{"window_s": "long"}',
+        WORDING % '"valence": 3',
+        WORDING % '"valence": {"gain": 1, "words_for": ["happy"]}',
+        WORDING % '"valence": {"gain": 1, "words_for": ["happy"], "words_against": []}',
+        WORDING % '"valence": {"gain": 1, "words_for": ["happy"], "words_against": ["bored"]}',
+        WORDING % '"mood": {"gain": 1, "words_for": ["happy"], "words_against": ["sad"]}',
+    ],
+)  # fmt: skip
 def test_a_configuration_that_makes_no_sense_is_refused(text: str):
     with pytest.raises(ModelError, match=r"affect\.json"):
         AffectConfig.from_json(text)
