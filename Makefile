@@ -63,6 +63,7 @@ $(RUNTIME): requirements.lock pyproject.toml | .venv/bin/python
 	@echo "installing what the pipeline needs into .venv (some minutes, once)"
 	@$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@$(BIN)/python -m affect_pipeline.compile_ahead
 	@touch $@
 
 $(DEV): requirements-dev.lock $(RUNTIME)

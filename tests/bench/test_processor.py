@@ -12,7 +12,7 @@ from affect_pipeline.bench.cluster import stage_of
 from affect_pipeline.bench.processor import MACHINE, Processor
 
 BUSY_S = 0.4
-BURN = f"import time\nwhile time.process_time() < {BUSY_S}: pass"
+BURN = f"import time\nwhile time.process_time() < {2 * BUSY_S}: pass"
 IN_A_CHILD = f"import subprocess, sys, time; subprocess.run([sys.executable, '-c', {BURN!r}]); time.sleep(60)"
 
 

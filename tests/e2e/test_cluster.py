@@ -41,6 +41,9 @@ QUICK_RECOVERY = {
 }
 """A dead worker is noticed within seconds, not the minutes that suit a busy installation."""
 
+PACE = ("SLEEP_TIME", "_INTERVAL", "_TIMEOUT")
+"""How the names of settings end that say how often, and for how long, something is looked at."""
+
 
 @pytest.fixture(scope="module")
 def cluster(installation: Installation) -> Iterator[LocalStack]:
@@ -67,7 +70,7 @@ def await_a_measuring_worker(stack: LocalStack, run_id: str) -> str:
 
 
 def test_the_pace_is_that_of_the_compose_file_and_not_of_the_local_stack(cluster: LocalStack) -> None:
-    pace = [name for name in cluster.environment if name.endswith(("SLEEP_TIME", "_INTERVAL", "_TIMEOUT"))]
+    pace = [name for name in cluster.environment if name.startswith("AIRFLOW__") and name.endswith(PACE)]
     said = yaml.safe_load(COMPOSE.read_text())["services"]["scheduler"]["environment"] | QUICK_RECOVERY
 
     assert {name: cluster.environment[name] for name in pace} == {name: said[name] for name in pace}
