@@ -17,7 +17,7 @@ BIN := .venv/bin
 RUNTIME := .venv/.installed-runtime
 DEV := .venv/.installed-dev
 # Two at a time: much of the suite waits for servers. A file stays together, for what its tests share. A worker that
-# dies ends the run: its file would only kill the next one.
+# dies ends the run: its file would only kill the next one. Each has a core: threads beyond it wait for each other.
 PYTEST_FLAGS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 .PHONY: help demo up doctor test lint fix lock clean
@@ -35,7 +35,7 @@ doctor: $(RUNTIME) ## Say what is wrong with this set-up, and how to mend it.
 	@$(BIN)/affect doctor
 
 test: $(DEV) ## Install, and run the whole suite with coverage.
-	@$(BIN)/python -m slipcover -m pytest $(PYTEST_FLAGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m slipcover -m pytest $(PYTEST_FLAGS)
 
 lint: $(DEV) ## Check style, types and SQL.
 	@$(BIN)/ruff check .
